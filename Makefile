@@ -1,0 +1,144 @@
+# goque, a task queue inside PostgreSQL.  Built with PGXS:
+#
+#   make && sudo make install && make installcheck
+#   make PG_CONFIG=/usr/lib/postgresql/17/bin/pg_config ...    another server
+#   make installcheck REGRESS=fetch ISOLATION= TAP_TESTS=      one test
+#   make installcheck TEMP_INSTANCE= TAP_TESTS=                on a running server
+#   make pgtap                                                 on a running server
+#   make lint                                                  house rules
+#
+# scripts/test does all of it by itself, on a machine that has nothing.
+
+EXTENSION   = goque
+MODULE_big  = goque
+PGFILEDESC  = "goque - a task queue inside PostgreSQL"
+
+# The version is written in goque.control and nowhere else.
+GQ_VERSION := $(shell sed -n "s/^default_version *= *'\([^']*\)'.*/\1/p" goque.control)
+
+OBJS = \
+	src/goque.o \
+	src/guc.o \
+	src/api/args.o \
+	src/api/batch.o \
+	src/api/add.o \
+	src/api/fetch.o \
+	src/api/finish.o \
+	src/api/steer.o \
+	src/api/configure.o \
+	src/api/grant.o \
+	src/api/maintain.o \
+	src/api/monitor.o \
+	src/core/task.o \
+	src/core/status.o \
+	src/core/settings.o \
+	src/core/backoff.o \
+	src/core/ready.o \
+	src/core/claim.o \
+	src/core/output.o \
+	src/core/sleep.o \
+	src/core/add.o \
+	src/core/unique.o \
+	src/core/change.o \
+	src/core/finish.o \
+	src/core/heal.o \
+	src/core/retain.o \
+	src/core/survey.o \
+	src/core/token.o \
+	src/core/detail.o \
+	src/core/xact.o \
+	src/store/relations.o \
+	src/store/ring.o \
+	src/store/task_row.o \
+	src/store/task_ids.o \
+	src/store/types_in_use.o \
+	src/store/key_locks.o \
+	src/store/rotate.o \
+	src/store/settings.o \
+	src/shared/shmem.o \
+	src/shared/types.o \
+	src/shared/totals_file.o \
+	src/shared/wait_lines.o \
+	src/shared/wakeup.o \
+	src/shared/leases.o \
+	src/shared/databases.o \
+	src/shared/keepers.o \
+	src/worker/worker.o \
+	src/worker/launcher.o \
+	src/worker/keeper.o \
+	src/worker/utility.o
+
+# What CREATE EXTENSION runs, in this order.
+SQL_PARTS = \
+	sql/parts/tables.sql \
+	sql/parts/add.sql \
+	sql/parts/fetch.sql \
+	sql/parts/wait.sql \
+	sql/parts/finish.sql \
+	sql/parts/configure.sql \
+	sql/parts/maintain.sql \
+	sql/parts/monitor.sql \
+	sql/parts/views.sql \
+	sql/parts/grants.sql \
+	sql/parts/dump.sql
+
+DATA_built  = sql/goque--$(GQ_VERSION).sql
+
+PG_CPPFLAGS = -I$(srcdir)/src -DGQ_VERSION='"$(GQ_VERSION)"'
+EXTRA_CLEAN = results regression.diffs regression.out log tmp_check tmp_check_iso output_iso
+
+# Tests.  pg_regress starts a server of its own with test/goque.conf; with
+# TEMP_INSTANCE= (empty) the tests run on the server that PGHOST and PGPORT
+# name.  It must have goque in shared_preload_libraries.
+TEMP_INSTANCE  = yes
+temp_instance  = $(if $(TEMP_INSTANCE),--temp-instance=$(1) --temp-config=$(srcdir)/test/goque.conf)
+
+REGRESS        = add fetch finish configure errors views privileges
+REGRESS_OPTS   = --inputdir=test --load-extension=goque $(call temp_instance,tmp_check)
+ISOLATION      =
+ISOLATION_OPTS = --inputdir=test --outputdir=. --load-extension=goque $(call temp_instance,tmp_check_iso)
+TAP_TESTS      = 1
+PROVE_TESTS    = test/t/*.pl
+REGRESS_PREP   = can-test
+
+PG_CONFIG = pg_config
+PGXS := $(shell $(PG_CONFIG) --pgxs)
+include $(PGXS)
+
+PG_PROVE_FLAGS += -I $(srcdir)/test/perl
+
+# PGXS knows no header dependencies: any header rebuilds everything (seconds).
+gq_headers := $(wildcard $(srcdir)/src/*.h $(srcdir)/src/*/*.h)
+$(OBJS) $(OBJS:.o=.bc): $(gq_headers) goque.control
+
+sql/goque--$(GQ_VERSION).sql: $(SQL_PARTS) goque.control
+	{ printf '%s\n' '\echo Use "CREATE EXTENSION goque" to load this file. \quit'; \
+	  cat $(addprefix $(srcdir)/,$(SQL_PARTS)); } > $@.tmp && mv $@.tmp $@
+
+# A version that the changelog does not know is not built.
+$(OBJS) $(DATA_built): | changelog
+changelog:
+	@grep -qF '## $(GQ_VERSION)' $(srcdir)/CHANGELOG.md || { \
+		echo "goque.control says version $(GQ_VERSION), but CHANGELOG.md has no section '## $(GQ_VERSION)'" >&2; exit 1; }
+
+# Say why, before pg_regress fails with "initdb failed".
+can-test:
+	@if [ -n '$(TEMP_INSTANCE)$(TAP_TESTS)' ] && [ "$$(id -u)" = 0 ]; then \
+		echo "installcheck starts PostgreSQL servers, which refuse to run as root: run it as another user, or use scripts/test" >&2; exit 1; fi
+	@if [ -n '$(TEMP_INSTANCE)' ] && [ ! -e '$(pkglibdir)/goque$(DLSUFFIX)' ]; then \
+		echo "goque is not installed in $(pkglibdir): first run 'sudo make install'" >&2; exit 1; fi
+
+# pgTAP, in a database made for it.
+PG_PROVE   = pg_prove
+PGTAP_DB   = goque_pgtap
+pgtap:
+	'$(bindir)/dropdb' --if-exists --force $(PGTAP_DB)
+	'$(bindir)/createdb' $(PGTAP_DB)
+	'$(bindir)/psql' -X -q -v ON_ERROR_STOP=1 -d $(PGTAP_DB) -c 'CREATE EXTENSION pgtap' -c 'CREATE EXTENSION goque'
+	$(PG_PROVE) $(PROVE_FLAGS) --psql-bin '$(bindir)/psql' -d $(PGTAP_DB) $(srcdir)/test/pgtap/*.sql
+
+lint: all
+	@OBJS='$(OBJS)' SQL_PARTS='$(SQL_PARTS)' REGRESS='$(REGRESS)' ISOLATION='$(ISOLATION)' \
+	 CC='$(CC)' CPPFLAGS='$(CPPFLAGS)' LIBRARY='goque$(DLSUFFIX)' $(srcdir)/scripts/lint
+
+.PHONY: changelog can-test pgtap lint

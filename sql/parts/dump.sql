@@ -1,0 +1,20 @@
+-- What pg_dump keeps: tasks, settings, and the sequences that number them.
+--
+-- Not goque.key_locks, which is always empty, and not goque.emptied_seq: it holds
+-- a transaction id, which means nothing on another server. (pg_upgrade carries
+-- both over, with the transaction ids.)
+
+SELECT pg_catalog.pg_extension_config_dump('goque.settings', '');
+SELECT pg_catalog.pg_extension_config_dump('goque.task_id_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('goque.generation_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('goque.tasks_0', 'WHERE goque.snapshot_guard()');
+SELECT pg_catalog.pg_extension_config_dump('goque.tasks_1', 'WHERE goque.snapshot_guard()');
+SELECT pg_catalog.pg_extension_config_dump('goque.tasks_2', 'WHERE goque.snapshot_guard()');
+SELECT pg_catalog.pg_extension_config_dump('goque.tasks_3', 'WHERE goque.snapshot_guard()');
+SELECT pg_catalog.pg_extension_config_dump('goque.tasks_4', 'WHERE goque.snapshot_guard()');
+SELECT pg_catalog.pg_extension_config_dump('goque.tasks_5', 'WHERE goque.snapshot_guard()');
+SELECT pg_catalog.pg_extension_config_dump('goque.tasks_6', 'WHERE goque.snapshot_guard()');
+SELECT pg_catalog.pg_extension_config_dump('goque.tasks_7', 'WHERE goque.snapshot_guard()');
+
+-- Last: this database has goque now.
+SELECT goque.announce();

@@ -1,0 +1,254 @@
+/*-------------------------------------------------------------------------
+ *
+ * steer.c
+ *	  What people and programs decide about tasks that they do not hold: cancel,
+ *	  retry, reschedule, purge.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#include "api/args.h"
+#include "api/batch.h"
+#include "core/finish.h"
+#include "core/status.h"
+#include "store/task_ids.h"
+
+PG_FUNCTION_INFO_V1(goque_cancel);
+PG_FUNCTION_INFO_V1(goque_cancel_many);
+PG_FUNCTION_INFO_V1(goque_cancel_all);
+PG_FUNCTION_INFO_V1(goque_retry);
+PG_FUNCTION_INFO_V1(goque_retry_many);
+PG_FUNCTION_INFO_V1(goque_retry_all);
+PG_FUNCTION_INFO_V1(goque_reschedule_many);
+PG_FUNCTION_INFO_V1(goque_purge);
+
+/* ---- all of a type ---- */
+
+static GqStatus
+read_status(FunctionCallInfo fcinfo, int n, GqStatus absent, bool terminal)
+{
+	GqStatus	status;
+
+	if (PG_ARGISNULL(n))
+		return absent;
+	status = GQ_NEW + gq_check_word("status", PG_GETARG_TEXT_PP(n), gq_status_words);
+	if (GqStatusIsTerminal(status) != terminal)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 terminal ? errmsg("tasks that are not finished cannot be retried all at once")
+				 : errmsg("finished tasks cannot be canceled"),
+				 errdetail("The status is \"%s\".", gq_status_name(status)),
+				 terminal ? errhint("Use \"done\", \"attempts_left\" or \"canceled\".")
+				 : errhint("Use \"new\", \"pending\", \"processing\" or \"error\".")));
+	return status;
+}
+
+static int64
+read_max_tasks(FunctionCallInfo fcinfo, int n)
+{
+	return PG_ARGISNULL(n) ? -1
+		: gq_check_range("max_tasks", PG_GETARG_INT32(n), 1, PG_INT32_MAX);
+}
+
+/* Do it to each of them; how many it was done to. */
+static int64
+for_each(const int64 *ids, int64 n, bool (*step) (int64 id))
+{
+	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "goque for each task",
+												  ALLOCSET_DEFAULT_SIZES);
+	int64		count = 0;
+
+	for (int64 i = 0; i < n; i++)
+	{
+		MemoryContext old = MemoryContextSwitchTo(scratch);
+
+		CHECK_FOR_INTERRUPTS();
+		if (step(ids[i]))
+			count++;
+		MemoryContextSwitchTo(old);
+		MemoryContextReset(scratch);
+	}
+	MemoryContextDelete(scratch);
+	return count;
+}
+
+/* ---- cancel ---- */
+
+/*
+ * goque_cancel(id) returns boolean
+ *
+ * True: the task was not finished, and will not be fetched any more.
+ */
+Datum
+goque_cancel(PG_FUNCTION_ARGS)
+{
+	int64		id = gq_arg_int64(fcinfo, 0, "id");
+
+	gq_require_writable("goque_cancel()");
+	PG_RETURN_BOOL(gq_cancel(id));
+}
+
+static bool
+cancel_one(const GqBatch *batch, int i, void *arg)
+{
+	return gq_cancel(batch->ids[i]);
+}
+
+/*
+ * goque_cancel_many(ids) returns setof bigint
+ */
+Datum
+goque_cancel_many(PG_FUNCTION_ARGS)
+{
+	GqBatch		batch;
+
+	gq_batch_read(fcinfo, &batch, 0, -1);
+	gq_require_writable("goque_cancel_many()");
+	return gq_batch_run(fcinfo, &batch, cancel_one, NULL);
+}
+
+/*
+ * goque_cancel_all(type, status, max_tasks) returns bigint
+ *
+ * Cancels the tasks of a type that are in a status, the oldest first.
+ */
+Datum
+goque_cancel_all(PG_FUNCTION_ARGS)
+{
+	char	   *type = gq_arg_type(fcinfo, 0);
+	GqStatus	status = read_status(fcinfo, 1, GQ_NEW, false);
+	int64		max_tasks = read_max_tasks(fcinfo, 2);
+	int64		n;
+	int64	   *ids;
+
+	gq_require_writable("goque_cancel_all()");
+	ids = gq_task_ids(type, status, NULL, max_tasks, &n);
+	PG_RETURN_INT64(for_each(ids, n, gq_cancel));
+}
+
+/* ---- retry ---- */
+
+static TimestampTz
+read_run_at(FunctionCallInfo fcinfo, int n)
+{
+	return PG_ARGISNULL(n) ? 0 : gq_check_timestamp("run_at", PG_GETARG_TIMESTAMPTZ(n));
+}
+
+/*
+ * goque_retry(id, run_at) returns boolean
+ *
+ * True: the task is ready again, now or at run_at, its attempts at 0.
+ */
+Datum
+goque_retry(PG_FUNCTION_ARGS)
+{
+	int64		id = gq_arg_int64(fcinfo, 0, "id");
+	TimestampTz run_at = read_run_at(fcinfo, 1);
+
+	gq_require_writable("goque_retry()");
+	PG_RETURN_BOOL(gq_retry(id, run_at));
+}
+
+static bool
+retry_one(const GqBatch *batch, int i, void *arg)
+{
+	return gq_retry(batch->ids[i], *(TimestampTz *) arg);
+}
+
+/*
+ * goque_retry_many(ids, run_at) returns setof bigint
+ */
+Datum
+goque_retry_many(PG_FUNCTION_ARGS)
+{
+	GqBatch		batch;
+	TimestampTz run_at;
+
+	gq_batch_read(fcinfo, &batch, 0, -1);
+	run_at = read_run_at(fcinfo, 1);
+	gq_require_writable("goque_retry_many()");
+	return gq_batch_run(fcinfo, &batch, retry_one, &run_at);
+}
+
+static bool
+retry_now(int64 id)
+{
+	return gq_retry(id, 0);
+}
+
+/*
+ * goque_retry_all(type, status, max_tasks, error_like) returns bigint
+ *
+ * Retries the finished tasks of a type that are in a status, the oldest first.
+ */
+Datum
+goque_retry_all(PG_FUNCTION_ARGS)
+{
+	char	   *type = gq_arg_type(fcinfo, 0);
+	GqStatus	status = read_status(fcinfo, 1, GQ_ATTEMPTS_LEFT, true);
+	int64		max_tasks = read_max_tasks(fcinfo, 2);
+	char	   *error_like = PG_ARGISNULL(3) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(3));
+	int64		n;
+	int64	   *ids;
+
+	gq_require_writable("goque_retry_all()");
+	ids = gq_task_ids(type, status, error_like, max_tasks, &n);
+	PG_RETURN_INT64(for_each(ids, n, retry_now));
+}
+
+/* ---- reschedule, purge ---- */
+
+typedef struct Schedule
+{
+	TimestampTz run_at;
+	bool		has_priority;
+	int16		priority;
+} Schedule;
+
+static bool
+reschedule_one(const GqBatch *batch, int i, void *arg)
+{
+	const Schedule *schedule = arg;
+
+	return gq_reschedule(batch->ids[i], schedule->run_at, schedule->has_priority, schedule->priority);
+}
+
+/*
+ * goque_reschedule_many(ids, run_at, priority) returns setof bigint
+ *
+ * Moves tasks that wait in time, rank, or both; the ids of those that did.
+ */
+Datum
+goque_reschedule_many(PG_FUNCTION_ARGS)
+{
+	GqBatch		batch;
+	Schedule	schedule = {0};
+
+	gq_batch_read(fcinfo, &batch, 0, -1);
+	schedule.run_at = read_run_at(fcinfo, 1);
+	schedule.has_priority = !PG_ARGISNULL(2);
+	if (schedule.has_priority)
+		schedule.priority = gq_check_range("priority", PG_GETARG_INT32(2), PG_INT16_MIN, PG_INT16_MAX);
+	gq_require_writable("goque_reschedule_many()");
+	return gq_batch_run(fcinfo, &batch, reschedule_one, &schedule);
+}
+
+/*
+ * goque_purge(id) returns boolean
+ *
+ * Erases a finished task now; true: it was there.
+ */
+Datum
+goque_purge(PG_FUNCTION_ARGS)
+{
+	int64		id = gq_arg_int64(fcinfo, 0, "id");
+
+	gq_require_writable("goque_purge()");
+	PG_RETURN_BOOL(gq_purge(id));
+}

@@ -1,0 +1,292 @@
+/*-------------------------------------------------------------------------
+ *
+ * add.c
+ *	  Adding tasks.
+ *
+ * Tasks without an external id go into the current generation in batches.
+ * Those with one are added one after the other under the lock of their key, so
+ * that a key repeated in a batch behaves as in successive calls.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/detoast.h"
+#include "access/xact.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+
+#include "core/add.h"
+#include "core/change.h"
+#include "core/detail.h"
+#include "core/unique.h"
+#include "core/xact.h"
+#include "shared/shmem.h"
+
+/* rows handed to the table at once, as COPY does */
+#define BATCH_ROWS 1000
+#define BATCH_BYTES 65536
+
+/* ---- rows ---- */
+
+static void
+set_value(TupleTableSlot *slot, int attr, Datum value)
+{
+	slot->tts_values[attr - 1] = value;
+	slot->tts_isnull[attr - 1] = false;
+}
+
+static void
+form_row(const GqAddOptions *options, Datum type, const GqNewTask *task, TupleTableSlot *slot)
+{
+	ExecClearTuple(slot);
+	memset(slot->tts_isnull, true, sizeof(bool) * GQ_TASK_NATTS);
+	set_value(slot, GQ_ATT_ID, Int64GetDatum(task->id));
+	set_value(slot, GQ_ATT_CREATED_AT, TimestampTzGetDatum(options->now));
+	set_value(slot, GQ_ATT_NEXT_ATTEMPT_AT, TimestampTzGetDatum(options->run_at));
+	set_value(slot, GQ_ATT_MAX_ATTEMPTS, Int32GetDatum(options->max_attempts));
+	set_value(slot, GQ_ATT_PRIORITY, Int16GetDatum(options->priority));
+	set_value(slot, GQ_ATT_UNIQUE_WHILE, Int16GetDatum((int16) options->unique_while));
+	set_value(slot, GQ_ATT_STATUS, Int16GetDatum(GQ_NEW));
+	set_value(slot, GQ_ATT_ATTEMPTS, Int32GetDatum(0));
+	set_value(slot, GQ_ATT_UPDATED_AT, TimestampTzGetDatum(options->now));
+	set_value(slot, GQ_ATT_TYPE, type);
+	set_value(slot, GQ_ATT_PAYLOAD, task->payload);
+	if (options->expires_at != 0)
+		set_value(slot, GQ_ATT_EXPIRES_AT, TimestampTzGetDatum(options->expires_at));
+	if (options->timeout != NULL)
+		set_value(slot, GQ_ATT_TIMEOUT, IntervalPGetDatum(options->timeout));
+	if (task->has_external_id)
+		set_value(slot, GQ_ATT_EXTERNAL_ID, task->external_id);
+	if (options->has_metadata)
+		set_value(slot, GQ_ATT_METADATA, options->metadata);
+	ExecStoreVirtualTuple(slot);
+}
+
+static void
+note_added(const GqAddOptions *options, GqType *entry, int generation, const GqNewTask *task)
+{
+	GqKey		key = {options->run_at, task->id};
+
+	gq_xact_ready(entry, generation, options->priority, key);
+	gq_xact_moved(entry, 0, GQ_NEW, 1);
+	gq_xact_total(entry, GQ_TOTAL_ADDED);
+}
+
+static void
+note_payload(GqType *entry, int64 bytes)
+{
+	if (entry == NULL || bytes <= entry->max_payload)
+		return;
+	SpinLockAcquire(&entry->mutex);
+	entry->max_payload = Max(entry->max_payload, bytes);
+	SpinLockRelease(&entry->mutex);
+}
+
+/* How many of the tasks go into the next batch. */
+static int
+batch_size(const GqNewTask *tasks, int n)
+{
+	Size		bytes = 0;
+	int			size;
+
+	for (size = 0; size < n && size < BATCH_ROWS && bytes < BATCH_BYTES; size++)
+		bytes += toast_datum_size(tasks[size].payload);
+	return size;
+}
+
+/* Give the tasks their ids and insert them. */
+static void
+insert_tasks(const GqAddOptions *options, GqNewTask *tasks, int n)
+{
+	GqGeneration *generation = gq_generation_open_current();
+	GqType	   *entry = gq_shared != NULL ? gq_type_entry(gq_instance(), options->type) : NULL;
+	Datum		type = CStringGetTextDatum(options->type);
+	TupleTableSlot *slots[BATCH_ROWS];
+	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "goque add",
+												  ALLOCSET_DEFAULT_SIZES);
+	int64		largest = 0;
+	int			nslots = 0;
+
+	for (int done = 0, size; done < n; done += size)
+	{
+		GqNewTask  *batch = &tasks[done];
+		MemoryContext old;
+
+		size = batch_size(batch, n - done);
+		while (nslots < size)
+			slots[nslots++] = gq_row_virtual_slot(generation);
+		old = MemoryContextSwitchTo(scratch);
+		for (int i = 0; i < size; i++)
+		{
+			batch[i].id = gq_row_next_id();
+			form_row(options, type, &batch[i], slots[i]);
+			largest = Max(largest, (int64) toast_raw_datum_size(batch[i].payload));
+		}
+		gq_row_insert(generation, slots, size);
+		for (int i = 0; i < size; i++)
+			note_added(options, entry, generation->number, &batch[i]);
+		MemoryContextSwitchTo(old);
+		MemoryContextReset(scratch);
+	}
+	note_payload(entry, largest);
+	for (int i = 0; i < nslots; i++)
+		ExecDropSingleTupleTableSlot(slots[i]);
+	MemoryContextDelete(scratch);
+	gq_generation_close(generation);
+	CommandCounterIncrement();
+}
+
+/* ---- external ids ---- */
+
+typedef struct Replacement
+{
+	const GqAddOptions *options;
+	const GqNewTask *task;
+} Replacement;
+
+/* on_conflict 'replace': only while nobody has begun with it */
+static bool
+decide_replace(const GqTask *task, GqDecision *decision, void *arg)
+{
+	const Replacement *replacement = arg;
+	const GqAddOptions *options = replacement->options;
+	GqChanges  *changes = &decision->changes;
+
+	if ((task->status != GQ_NEW && task->status != GQ_PENDING) || task->attempts != 0)
+		return false;
+	gq_change(changes, GQ_ATT_PAYLOAD, replacement->task->payload);
+	gq_change(changes, GQ_ATT_PRIORITY, Int16GetDatum(options->priority));
+	gq_change(changes, GQ_ATT_NEXT_ATTEMPT_AT, TimestampTzGetDatum(options->run_at));
+	gq_change(changes, GQ_ATT_MAX_ATTEMPTS, Int32GetDatum(options->max_attempts));
+	gq_change(changes, GQ_ATT_UNIQUE_WHILE, Int16GetDatum((int16) options->unique_while));
+	gq_change(changes, GQ_ATT_UPDATED_AT, TimestampTzGetDatum(options->now));
+	if (options->timeout != NULL)
+		gq_change(changes, GQ_ATT_TIMEOUT, IntervalPGetDatum(options->timeout));
+	else
+		gq_change_to_null(changes, GQ_ATT_TIMEOUT);
+	if (options->expires_at != 0)
+		gq_change(changes, GQ_ATT_EXPIRES_AT, TimestampTzGetDatum(options->expires_at));
+	else
+		gq_change_to_null(changes, GQ_ATT_EXPIRES_AT);
+	if (options->has_metadata)
+		gq_change(changes, GQ_ATT_METADATA, options->metadata);
+	else
+		gq_change_to_null(changes, GQ_ATT_METADATA);
+	return true;
+}
+
+static void
+raise_clash(const GqAddOptions *options, const GqNewTask *task, int64 existing)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_UNIQUE_VIOLATION),
+			 errmsg("a task with this external_id exists already"),
+			 errdetail("Task %lld of type \"%s\" has the external_id \"%s\".",
+					   (long long) existing, gq_detail(options->type),
+					   gq_detail(TextDatumGetCString(task->external_id))),
+			 errhint("Pass on_conflict => 'ignore', 'skip' or 'replace' if that is expected, or another external_id.")));
+}
+
+/* Under a snapshot of its own, the caller must not be told of what it cannot see. */
+static void
+check_visible(int64 id)
+{
+	GqGeneration *generation;
+	TupleTableSlot *slot;
+
+	if (!IsolationUsesXactSnapshot())
+		return;
+	generation = gq_row_find(id, GetTransactionSnapshot(), &slot);
+	if (generation == NULL)
+		gq_err_serialization();
+	ExecDropSingleTupleTableSlot(slot);
+	gq_generation_close(generation);
+}
+
+/* What becomes of a task whose key is taken by `existing`; false: look again. */
+static bool
+resolve_clash(const GqAddOptions *options, GqNewTask *task, int64 existing)
+{
+	Replacement replacement = {options, task};
+
+	switch (options->on_conflict)
+	{
+		case GQ_CONFLICT_ERROR:
+			raise_clash(options, task, existing);
+			break;
+		case GQ_CONFLICT_SKIP:
+			task->id = 0;
+			break;
+		case GQ_CONFLICT_IGNORE:
+			check_visible(existing);
+			task->id = existing;
+			break;
+		case GQ_CONFLICT_REPLACE:
+			check_visible(existing);
+			task->id = existing;
+			if (gq_change_task(existing, true, decide_replace, &replacement) == GQ_CHANGED)
+				break;
+			/* it was begun, or finished: is it still in the way? */
+			return gq_unique_find(CStringGetTextDatum(options->type), task->external_id,
+								  options->unique_while, 0) == existing;
+	}
+	return true;
+}
+
+static void
+add_with_external_id(const GqAddOptions *options, Datum type, GqNewTask *task)
+{
+	for (;;)
+	{
+		int64		existing = gq_unique_find(type, task->external_id, options->unique_while, 0);
+
+		CHECK_FOR_INTERRUPTS();
+		if (existing == 0)
+		{
+			insert_tasks(options, task, 1);
+			return;
+		}
+		if (resolve_clash(options, task, existing))
+			return;
+	}
+}
+
+static int
+lock_external_ids(Datum type, const GqNewTask *tasks, int n)
+{
+	Datum	   *external_ids = palloc(sizeof(Datum) * n);
+	int			count = 0;
+
+	for (int i = 0; i < n; i++)
+		if (tasks[i].has_external_id)
+			external_ids[count++] = tasks[i].external_id;
+	if (count > 0)
+		gq_unique_lock(type, external_ids, count);
+	pfree(external_ids);
+	return count;
+}
+
+void
+gq_add(const GqAddOptions *options, GqNewTask *tasks, int n)
+{
+	Datum		type = CStringGetTextDatum(options->type);
+
+	if (n == 0)
+		return;
+	if (lock_external_ids(type, tasks, n) == 0)
+	{
+		insert_tasks(options, tasks, n);
+		return;
+	}
+	for (int i = 0; i < n; i++)
+	{
+		if (tasks[i].has_external_id)
+			add_with_external_id(options, type, &tasks[i]);
+		else
+			insert_tasks(options, &tasks[i], 1);
+	}
+}

@@ -1,0 +1,197 @@
+/*-------------------------------------------------------------------------
+ *
+ * change.c
+ *	  Changing one task by its id: find, decide, update, and look again if
+ *	  somebody was faster.
+ *
+ * The search uses the latest snapshot at every isolation level, since the
+ * state of a task is what it is now; a transaction with an older snapshot may
+ * only change what that one sees too, and gets 40001 otherwise.
+ *
+ * Everything that changes a task goes through gq_change_row, which notes for
+ * the end of the transaction what its commit makes ready, what its abort makes
+ * ready again, and which numbers change.  A row that is being changed looks
+ * taken to a fetch, which passes it for good: so each such change of a ready
+ * task must be noted, also one that leaves it ready.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+
+#include "core/change.h"
+#include "core/xact.h"
+#include "shared/shmem.h"
+
+void
+gq_err_serialization(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+			 errmsg("could not serialize access to a task due to concurrent update"),
+			 errhint("Run the transaction again.")));
+}
+
+GqType *
+gq_change_entry(const GqTask *task)
+{
+	char	   *name;
+	GqType	   *entry;
+
+	if (gq_shared == NULL)
+		return NULL;
+	name = gq_task_type(task);
+	entry = gq_type_entry(gq_instance(), name);
+	pfree(name);
+	return entry;
+}
+
+static bool
+is_changed(const GqChanges *changes, int attr)
+{
+	return (changes->set & (1u << (attr - 1))) != 0;
+}
+
+static void
+note_totals(GqType *entry, uint32 totals)
+{
+	for (int t = 0; totals != 0 && t < GQ_TOTALS; t++)
+		if (totals & (1u << t))
+			gq_xact_total(entry, (GqTotal) t);
+}
+
+/* The row stood in generation `from`; its new version stands in `to`. */
+static void
+note_change(int from, int to, const GqTask *task, const GqDecision *decision)
+{
+	const GqChanges *changes = &decision->changes;
+	GqType	   *entry = gq_change_entry(task);
+	GqStatus	status = task->status;
+	int16		priority = task->priority;
+	GqKey		key = {task->next_attempt_at, task->id};
+
+	if (GqStatusIsClaimable(status))
+		gq_xact_taken(entry, from, priority, key);
+	if (!decision->remove)
+	{
+		if (is_changed(changes, GQ_ATT_STATUS))
+			status = DatumGetInt16(changes->values[GQ_ATT_STATUS - 1]);
+		if (is_changed(changes, GQ_ATT_PRIORITY))
+			priority = DatumGetInt16(changes->values[GQ_ATT_PRIORITY - 1]);
+		if (is_changed(changes, GQ_ATT_NEXT_ATTEMPT_AT))
+			key.at = DatumGetTimestampTz(changes->values[GQ_ATT_NEXT_ATTEMPT_AT - 1]);
+		if (GqStatusIsClaimable(status))
+			gq_xact_ready(entry, to, priority, key);
+	}
+	gq_xact_moved(entry, task->status, decision->remove ? 0 : status, 1);
+	if (task->status == GQ_PROCESSING && (decision->remove || status != GQ_PROCESSING))
+		gq_xact_lease_over(task->id);
+	note_totals(entry, decision->totals);
+}
+
+static Snapshot
+crosscheck_snapshot(void)
+{
+	return IsolationUsesXactSnapshot() ? GetTransactionSnapshot() : InvalidSnapshot;
+}
+
+/* Delete the row here, and insert what it becomes there. */
+static TM_Result
+relocate(GqGeneration *from, GqGeneration *to, const GqTask *task, const GqDecision *decision,
+		 bool wait)
+{
+	TupleTableSlot *slot;
+	TM_Result	result = gq_row_delete(from, task->slot, crosscheck_snapshot(), wait);
+
+	if (result != TM_Ok)
+		return result;
+	slot = gq_row_virtual_slot(to);
+	gq_row_form_version(task->slot, &decision->changes, slot);
+	gq_row_insert(to, &slot, 1);
+	ExecDropSingleTupleTableSlot(slot);
+	note_change(from->number, to->number, task, decision);
+	return TM_Ok;
+}
+
+TM_Result
+gq_relocate_row(GqGeneration *from, GqGeneration *to, const GqTask *task)
+{
+	GqDecision	decision = {0};
+
+	return relocate(from, to, task, &decision, false);
+}
+
+TM_Result
+gq_change_row(GqGeneration *generation, const GqTask *task, const GqDecision *decision,
+			  bool wait, TupleTableSlot *new_slot)
+{
+	TM_Result	result;
+
+	if (decision->relocate && generation->number != gq_ring_current())
+	{
+		GqGeneration *current = gq_generation_open_current();
+
+		result = relocate(generation, current, task, decision, wait);
+		gq_generation_close(current);
+		return result;
+	}
+	if (decision->remove)
+		result = gq_row_delete(generation, task->slot, crosscheck_snapshot(), wait);
+	else
+		result = gq_row_update(generation, task->slot, &decision->changes, crosscheck_snapshot(),
+							   wait, new_slot);
+	if (result == TM_Ok)
+		note_change(generation->number, generation->number, task, decision);
+	return result;
+}
+
+/* One look at the task; GQ_BUSY: it is being changed, or was since. */
+static GqOutcome
+try_change(int64 id, bool wait, GqDecide decide, void *arg)
+{
+	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	TupleTableSlot *slot;
+	GqGeneration *generation = gq_row_find(id, snapshot, &slot);
+	GqOutcome	outcome = GQ_MISSING;
+
+	if (generation != NULL)
+	{
+		GqDecision	decision = {0};
+		GqTask		task;
+
+		gq_task_read(&task, slot);
+		if (!decide(&task, &decision, arg))
+			outcome = GQ_REFUSED;
+		else
+			outcome = gq_change_row(generation, &task, &decision, wait, NULL) == TM_Ok
+				? GQ_CHANGED : GQ_BUSY;
+		ExecDropSingleTupleTableSlot(slot);
+		gq_generation_close(generation);
+	}
+	UnregisterSnapshot(snapshot);
+	return outcome;
+}
+
+GqOutcome
+gq_change_task(int64 id, bool wait, GqDecide decide, void *arg)
+{
+	for (;;)
+	{
+		GqOutcome	outcome = try_change(id, wait, decide, arg);
+
+		if (outcome == GQ_CHANGED)
+			CommandCounterIncrement();
+		if (outcome != GQ_BUSY || !wait)
+			return outcome;
+		if (IsolationUsesXactSnapshot())
+			gq_err_serialization();
+		CHECK_FOR_INTERRUPTS();
+		/* in case this very command changed it before */
+		CommandCounterIncrement();
+	}
+}

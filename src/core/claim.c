@@ -1,0 +1,162 @@
+/*-------------------------------------------------------------------------
+ *
+ * claim.c
+ *	  Taking ready tasks for a worker.
+ *
+ * A claim is one update of the row that does not wait: if somebody else is at
+ * the row, it is passed (SKIP LOCKED).  Nothing is locked that is not taken.
+ *
+ * In a transaction with a snapshot of its own (REPEATABLE READ, SERIALIZABLE)
+ * a task that this snapshot does not see is left to others.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "miscadmin.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#include "core/change.h"
+#include "core/claim.h"
+#include "core/interval.h"
+#include "core/ready.h"
+#include "core/token.h"
+#include "core/xact.h"
+#include "shared/databases.h"
+#include "shared/leases.h"
+#include "shared/shmem.h"
+#include "shared/wakeup.h"
+
+static int64
+lease_of(const GqClaim *claim, const GqTask *task)
+{
+	int			att = GQ_ATT_TIMEOUT - 1;
+	char	   *type;
+	int64		timeout;
+
+	if (claim->lease > 0)
+		return claim->lease;
+	if (!task->slot->tts_isnull[att])
+		return gq_interval_usecs(DatumGetIntervalP(task->slot->tts_values[att]));
+	type = gq_task_type(task);
+	timeout = gq_settings(type)->timeout;
+	pfree(type);
+	return timeout;
+}
+
+static void
+note_lease(int64 id, TimestampTz lease_until)
+{
+	if (gq_shared == NULL)
+		return;
+	gq_lease_enter(gq_instance(), id, lease_until, MyProcPid);
+	gq_database_due(MyDatabaseId, lease_until);
+}
+
+/* Returns whether it was taken; tells the scan if it is still to be had. */
+static bool
+take(GqClaim *claim, GqReadyScan *scan, GqGeneration *generation, const GqTask *task,
+	 TimestampTz now)
+{
+	int64		lease = lease_of(claim, task);
+	TupleTableSlot *row = gq_row_virtual_slot(generation);
+	GqDecision	decision = {0};
+	TM_Result	result;
+
+	gq_task_claim(task, &decision.changes, now, lease, gq_token_next(), claim->worker);
+	GqDecisionCount(&decision, GQ_TOTAL_FETCHED);
+	result = gq_change_row(generation, task, &decision, false, row);
+	if (result == TM_Ok)
+	{
+		note_lease(task->id, gq_time_add(now, lease));
+		claim->emit(row, claim->arg);
+	}
+	else if (IsolationUsesXactSnapshot() && result != TM_BeingModified)
+	{
+		claim->unseen = true;
+		gq_ready_keep(scan);
+	}
+	ExecDropSingleTupleTableSlot(row);
+	return result == TM_Ok;
+}
+
+static void
+note_fetch(GqType *entry, TimestampTz now)
+{
+	if (entry == NULL)
+		return;
+	SpinLockAcquire(&entry->mutex);
+	entry->last_fetch_at = now;
+	SpinLockRelease(&entry->mutex);
+}
+
+/* Every type that was asked for has somebody who fetches it. */
+static void
+note_fetches(const GqClaim *claim, TimestampTz now)
+{
+	if (gq_shared != NULL)
+		for (int i = 0; i < claim->ntypes; i++)
+			note_fetch(gq_type_entry(gq_instance(), claim->types[i]), now);
+}
+
+void
+gq_claim(GqClaim *claim, bool with_more)
+{
+	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "goque claim",
+												  ALLOCSET_DEFAULT_SIZES);
+	TimestampTz now = GetCurrentTimestamp();
+	GqReadyScan *scan;
+	GqGeneration *generation;
+	GqType	   *entry;
+	GqTask		task;
+
+	claim->taken = 0;
+	claim->unseen = false;
+	gq_xact_claims_begin();
+	scan = gq_ready_begin(claim->types, claim->ntypes, now);
+	note_fetches(claim, now);
+	while (claim->taken < claim->max_tasks && gq_ready_next(scan, &task, &generation, &entry))
+	{
+		MemoryContext old = MemoryContextSwitchTo(scratch);
+
+		CHECK_FOR_INTERRUPTS();
+		if (take(claim, scan, generation, &task, now))
+		{
+			claim->taken++;
+			if (claim->ntypes == 0)
+				note_fetch(entry, now);
+		}
+		MemoryContextSwitchTo(old);
+		MemoryContextReset(scratch);
+	}
+	if (with_more && claim->taken == claim->max_tasks &&
+		gq_ready_next(scan, &task, &generation, &entry))
+	{
+		gq_ready_keep(scan);
+		gq_wake(entry, 1);
+	}
+	claim->next_due = gq_ready_next_due(scan);
+	gq_ready_end(scan);
+	gq_xact_claims_end();
+	if (claim->taken > 0)
+		CommandCounterIncrement();
+	MemoryContextDelete(scratch);
+}
+
+bool
+gq_claim_would_find(char **types, int ntypes, TimestampTz *next_due)
+{
+	GqReadyScan *scan = gq_ready_begin(types, ntypes, GetCurrentTimestamp());
+	GqGeneration *generation;
+	GqType	   *entry;
+	GqTask		task;
+	bool		found = gq_ready_next(scan, &task, &generation, &entry);
+
+	if (found)
+		gq_ready_keep(scan);
+	*next_due = gq_ready_next_due(scan);
+	gq_ready_end(scan);
+	return found;
+}

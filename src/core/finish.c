@@ -1,0 +1,340 @@
+/*-------------------------------------------------------------------------
+ *
+ * finish.c
+ *	  What a lease's holder, and people, do to a task that was added.
+ *
+ * Each is a decision for gq_change_task: may it be done to this version of the
+ * row, and what changes then.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "common/pg_prng.h"
+#include "utils/builtins.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+
+#include "core/change.h"
+#include "core/finish.h"
+#include "core/unique.h"
+
+/* what the decisions need to know, and what they found */
+typedef struct Request
+{
+	TimestampTz now;
+	int64		token;
+	bool		has_value;		/* a result, a progress, a priority */
+	Datum		value;
+	const char *message;
+	int64		span;			/* a delay or a lease, microseconds */
+	bool		retry;
+	TimestampTz run_at;
+	GqStatus	status;			/* out */
+	TimestampTz until;			/* out */
+} Request;
+
+static GqSettings
+settings_of(const GqTask *task)
+{
+	return *gq_settings(gq_task_type(task));
+}
+
+/* Finished tasks whose type does not keep them are deleted instead. */
+static void
+remove_if_not_kept(const GqTask *task, GqStatus status, GqDecision *decision)
+{
+	GqSettings	settings;
+
+	if (!GqStatusIsTerminal(status))
+		return;
+	settings = settings_of(task);
+	decision->remove = status == GQ_DONE ? settings.retention == 0 : settings.retention_failed == 0;
+}
+
+/* ---- the holder ---- */
+
+static bool
+decide_complete(const GqTask *task, GqDecision *decision, void *arg)
+{
+	const Request *request = arg;
+
+	if (!gq_task_is_held(task, request->token))
+		return false;
+	gq_task_complete(task, &decision->changes, request->now);
+	if (request->has_value)
+		gq_change(&decision->changes, GQ_ATT_RESULT, request->value);
+	GqDecisionCount(decision, GQ_TOTAL_COMPLETED);
+	remove_if_not_kept(task, GQ_DONE, decision);
+	return true;
+}
+
+bool
+gq_complete(int64 id, int64 token, bool has_result, Datum result)
+{
+	Request		request = {.now = GetCurrentTimestamp(), .token = token,
+	.has_value = has_result, .value = result};
+
+	return gq_change_task(id, true, decide_complete, &request) == GQ_CHANGED;
+}
+
+static int64
+retry_delay(const GqTask *task, int64 retry_in)
+{
+	GqSettings	settings;
+
+	if (retry_in >= 0)
+		return retry_in;
+	settings = settings_of(task);
+	return gq_backoff_delay(&settings.backoff, task->attempts, pg_prng_double(&pg_global_prng_state));
+}
+
+static void
+fail(const GqTask *task, GqDecision *decision, Request *request)
+{
+	request->status = gq_task_fail(task, &decision->changes, request->now, request->message,
+								   request->retry, retry_delay(task, request->span));
+	if (request->status == GQ_ATTEMPTS_LEFT)
+		GqDecisionCount(decision, GQ_TOTAL_EXHAUSTED);
+	remove_if_not_kept(task, request->status, decision);
+}
+
+static bool
+decide_fail(const GqTask *task, GqDecision *decision, void *arg)
+{
+	Request    *request = arg;
+
+	if (!gq_task_is_held(task, request->token))
+		return false;
+	fail(task, decision, request);
+	GqDecisionCount(decision, GQ_TOTAL_FAILED);
+	return true;
+}
+
+int
+gq_fail(int64 id, int64 token, const char *message, int64 retry_in, bool retry)
+{
+	Request		request = {.now = GetCurrentTimestamp(), .token = token,
+	.message = message, .span = retry_in, .retry = retry};
+
+	if (gq_change_task(id, true, decide_fail, &request) != GQ_CHANGED)
+		return 0;
+	return request.status;
+}
+
+static bool
+decide_release(const GqTask *task, GqDecision *decision, void *arg)
+{
+	const Request *request = arg;
+
+	if (!gq_task_is_held(task, request->token))
+		return false;
+	gq_task_release(task, &decision->changes, request->now, request->span);
+	GqDecisionCount(decision, GQ_TOTAL_RELEASED);
+	return true;
+}
+
+bool
+gq_release(int64 id, int64 token, int64 delay)
+{
+	Request		request = {.now = GetCurrentTimestamp(), .token = token, .span = delay};
+
+	return gq_change_task(id, true, decide_release, &request) == GQ_CHANGED;
+}
+
+static bool
+decide_heartbeat(const GqTask *task, GqDecision *decision, void *arg)
+{
+	Request    *request = arg;
+	int64		lease = request->span > 0 ? request->span : task->lease_until - task->updated_at;
+
+	if (!gq_task_is_held(task, request->token))
+		return false;
+	request->until = gq_time_add(request->now, lease);
+	gq_change(&decision->changes, GQ_ATT_UPDATED_AT, TimestampTzGetDatum(request->now));
+	gq_change(&decision->changes, GQ_ATT_LEASE_UNTIL, TimestampTzGetDatum(request->until));
+	if (request->has_value)
+		gq_change(&decision->changes, GQ_ATT_PROGRESS, request->value);
+	return true;
+}
+
+TimestampTz
+gq_heartbeat(int64 id, int64 token, int64 lease, bool has_progress, Datum progress)
+{
+	Request		request = {.now = GetCurrentTimestamp(), .token = token, .span = lease,
+	.has_value = has_progress, .value = progress};
+
+	if (gq_change_task(id, true, decide_heartbeat, &request) != GQ_CHANGED)
+		return 0;
+	return request.until;
+}
+
+/* ---- anybody ---- */
+
+static bool
+decide_cancel(const GqTask *task, GqDecision *decision, void *arg)
+{
+	const Request *request = arg;
+
+	if (GqStatusIsTerminal(task->status))
+		return false;
+	gq_task_cancel(task, &decision->changes, request->now, request->message);
+	GqDecisionCount(decision, GQ_TOTAL_CANCELED);
+	remove_if_not_kept(task, GQ_CANCELED, decision);
+	return true;
+}
+
+bool
+gq_cancel(int64 id)
+{
+	Request		request = {.now = GetCurrentTimestamp()};
+
+	return gq_change_task(id, true, decide_cancel, &request) == GQ_CHANGED;
+}
+
+static bool
+decide_retry(const GqTask *task, GqDecision *decision, void *arg)
+{
+	const Request *request = arg;
+
+	if (task->status == GQ_PENDING || task->status == GQ_PROCESSING)
+		return false;
+	gq_task_retry(task, &decision->changes, request->now, request->run_at);
+	decision->relocate = GqStatusIsTerminal(task->status);
+	return true;
+}
+
+/*
+ * A task that is to come back to life must not find its external id taken.
+ * Returns false if it does; the key is locked from here on.
+ */
+static bool
+claim_external_id(int64 id)
+{
+	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	TupleTableSlot *slot;
+	GqGeneration *generation = gq_row_find(id, snapshot, &slot);
+	bool		is_free = true;
+
+	if (generation != NULL)
+	{
+		GqTask		task;
+		char	   *key;
+
+		gq_task_read(&task, slot);
+		key = gq_task_text(&task, GQ_ATT_EXTERNAL_ID);
+		if (key != NULL && task.status != GQ_NEW)
+		{
+			Datum		type = CStringGetTextDatum(gq_task_type(&task));
+			Datum		external_id = CStringGetTextDatum(key);
+
+			gq_unique_lock(type, &external_id, 1);
+			is_free = gq_unique_find(type, external_id, task.unique_while, id) == 0;
+		}
+		ExecDropSingleTupleTableSlot(slot);
+		gq_generation_close(generation);
+	}
+	UnregisterSnapshot(snapshot);
+	return is_free;
+}
+
+bool
+gq_retry(int64 id, TimestampTz run_at)
+{
+	Request		request = {.now = GetCurrentTimestamp()};
+
+	request.run_at = run_at != 0 ? run_at : request.now;
+	return claim_external_id(id) &&
+		gq_change_task(id, true, decide_retry, &request) == GQ_CHANGED;
+}
+
+static bool
+decide_reschedule(const GqTask *task, GqDecision *decision, void *arg)
+{
+	const Request *request = arg;
+
+	if (!GqStatusIsClaimable(task->status) && task->status != GQ_PENDING)
+		return false;
+	gq_change(&decision->changes, GQ_ATT_UPDATED_AT, TimestampTzGetDatum(request->now));
+	if (request->run_at != 0)
+		gq_change(&decision->changes, GQ_ATT_NEXT_ATTEMPT_AT, TimestampTzGetDatum(request->run_at));
+	if (request->has_value)
+		gq_change(&decision->changes, GQ_ATT_PRIORITY, request->value);
+	return true;
+}
+
+bool
+gq_reschedule(int64 id, TimestampTz run_at, bool has_priority, int16 priority)
+{
+	Request		request = {.now = GetCurrentTimestamp(), .run_at = run_at,
+	.has_value = has_priority, .value = Int16GetDatum(priority)};
+
+	return gq_change_task(id, true, decide_reschedule, &request) == GQ_CHANGED;
+}
+
+static bool
+decide_purge(const GqTask *task, GqDecision *decision, void *arg)
+{
+	decision->remove = true;
+	return GqStatusIsTerminal(task->status);
+}
+
+bool
+gq_purge(int64 id)
+{
+	return gq_change_task(id, true, decide_purge, NULL) == GQ_CHANGED;
+}
+
+/* ---- the healer ---- */
+
+#define LOOK_AGAIN (30 * USECS_PER_SEC)
+
+static bool
+decide_heal(const GqTask *task, GqDecision *decision, void *arg)
+{
+	Request    *request = arg;
+
+	if (task->status == GQ_PROCESSING)
+		request->until = task->lease_until;
+	else if (GqStatusIsTerminal(task->status))
+		request->until = DT_NOEND;
+	else						/* perhaps it is being claimed right now */
+		request->until = request->now + LOOK_AGAIN;
+	if (request->until > request->now)
+		return false;
+	request->message = psprintf("lease expired at %s", timestamptz_to_str(task->lease_until));
+	request->until = request->now;
+	fail(task, decision, request);
+	GqDecisionCount(decision, GQ_TOTAL_HEALED);
+	return true;
+}
+
+TimestampTz
+gq_heal_task(int64 id, TimestampTz now, bool *healed)
+{
+	Request		request = {.now = now, .span = -1, .retry = true, .until = DT_NOEND};
+	GqOutcome	outcome = gq_change_task(id, false, decide_heal, &request);
+
+	*healed = outcome == GQ_CHANGED;
+	return request.until;
+}
+
+static bool
+decide_expire(const GqTask *task, GqDecision *decision, void *arg)
+{
+	Request    *request = arg;
+
+	if (!gq_task_is_expired(task, request->now))
+		return false;
+	request->message = psprintf("expired at %s before it was fetched",
+								timestamptz_to_str(task->expires_at));
+	return decide_cancel(task, decision, request);
+}
+
+bool
+gq_expire_task(int64 id, TimestampTz now)
+{
+	Request		request = {.now = now};
+
+	return gq_change_task(id, false, decide_expire, &request) == GQ_CHANGED;
+}

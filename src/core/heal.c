@@ -1,0 +1,145 @@
+/*-------------------------------------------------------------------------
+ *
+ * heal.c
+ *	  Ending what is over: leases that nobody extended, tasks that nobody
+ *	  fetched in time.
+ *
+ * The keeper heals what the table of leases in shared memory says; by hand, all
+ * tables are read.  Either way the row is looked at again when it is changed,
+ * and a row that somebody is changing is passed by.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#include "core/finish.h"
+#include "core/maintain.h"
+#include "shared/leases.h"
+#include "shared/shmem.h"
+#include "store/relations.h"
+#include "store/task_ids.h"
+
+#define BATCH 1000				/* tasks in one transaction of the keeper */
+#define LOG_INTERVAL (60 * USECS_PER_SEC)
+
+/* One line a minute at most, whatever happens. */
+static void
+log_healed(int64 healed, TimestampTz now)
+{
+	static int64 unlogged = 0;
+	static TimestampTz logged_at = 0;
+
+	unlogged += healed;
+	if (unlogged == 0 || now - logged_at < LOG_INTERVAL)
+		return;
+	ereport(LOG,
+			(errmsg_plural("goque ended the expired lease of %lld task",
+						   "goque ended the expired leases of %lld tasks",
+						   (unsigned long) unlogged, (long long) unlogged)));
+	unlogged = 0;
+	logged_at = now;
+}
+
+/* Look at a task whose lease shared memory holds to be over. */
+static bool
+heal_known(Oid instance, int64 id, TimestampTz now)
+{
+	bool		healed;
+	TimestampTz until = gq_heal_task(id, now, &healed);
+
+	if (healed || until == now)
+		return healed;			/* if somebody is at it, it is tried again */
+	if (until == DT_NOEND)
+		gq_lease_remove(instance, id);
+	else
+		gq_lease_enter(instance, id, until, 0);
+	return false;
+}
+
+static int64
+heal_each(const int64 *ids, int64 n, TimestampTz now, bool known)
+{
+	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "goque heal",
+												  ALLOCSET_DEFAULT_SIZES);
+	Oid			instance = gq_instance();
+	int64		healed = 0;
+
+	for (int64 i = 0; i < n; i++)
+	{
+		MemoryContext old = MemoryContextSwitchTo(scratch);
+		bool		was_healed;
+
+		CHECK_FOR_INTERRUPTS();
+		if (known)
+			was_healed = heal_known(instance, ids[i], now);
+		else
+			(void) gq_heal_task(ids[i], now, &was_healed);
+		healed += was_healed;
+		MemoryContextSwitchTo(old);
+		MemoryContextReset(scratch);
+	}
+	MemoryContextDelete(scratch);
+	return healed;
+}
+
+TimestampTz
+gq_duty_heal(TimestampTz now)
+{
+	TimestampTz next;
+	int64	   *ids;
+	int			n;
+
+	if (gq_leases_overflowed(true))
+	{
+		log_healed(gq_heal_all(NULL, now), now);
+		return now;
+	}
+	ids = gq_leases_ended(gq_instance(), now, BATCH, &n, &next);
+	log_healed(heal_each(ids, n, now, true), now);
+	return n == BATCH ? now : next;
+}
+
+static int64
+expire_each(const int64 *ids, int64 n, TimestampTz now)
+{
+	int64		expired = 0;
+
+	for (int64 i = 0; i < n; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		expired += gq_expire_task(ids[i], now);
+	}
+	return expired;
+}
+
+TimestampTz
+gq_duty_expire(TimestampTz now)
+{
+	TimestampTz next;
+	int64		n;
+	int64	   *ids = gq_task_ids_expired(now, BATCH, &n, &next);
+
+	(void) expire_each(ids, n, now);
+	return n == BATCH ? now : next;
+}
+
+int64
+gq_heal_all(const char *type, TimestampTz now)
+{
+	int64		n;
+	int64	   *ids = gq_task_ids_lease_over(type, now, &n);
+	int64		healed = heal_each(ids, n, now, false);
+
+	if (type == NULL)
+	{
+		TimestampTz next;
+
+		ids = gq_task_ids_expired(now, PG_INT64_MAX, &n, &next);
+		(void) expire_each(ids, n, now);
+	}
+	return healed;
+}

@@ -1,0 +1,555 @@
+/*-------------------------------------------------------------------------
+ *
+ * ready.c
+ *	  Choosing what is ready: a scan of the best ready tasks of some types,
+ *	  over all generations, best first.
+ *
+ * For each type and generation there is a branch: a walk through the ready
+ * index (type, priority, next_attempt_at, id), one priority after the other,
+ * each from its frontier to the first task that is not due.  A branch is opened
+ * only when no other has something better, so that in steady state one index
+ * descent in one generation finds the task.
+ *
+ * The walk passes what no fetch will ever take at this index entry: finished
+ * and leased tasks, tasks that somebody is changing, tasks not yet visible.
+ * Whoever makes one of these ready reports it to shared memory when its
+ * transaction ends (core/xact.c), which lowers the frontier again; the scan
+ * read the count of such reports before it took its snapshot, so that it
+ * cannot publish a frontier beyond one that it does not know of.  See the head
+ * of shared/types.c.
+ *
+ * Where nothing is known of a generation (after a start, without shared
+ * memory, with more priorities than a frontier has room for), the priorities
+ * are looked for in the index itself.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/nbtree.h"
+#include "catalog/pg_collation.h"
+#include "catalog/pg_type.h"
+#include "lib/pairingheap.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/fmgrprotos.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+
+#include "compat.h"
+#include "core/ready.h"
+#include "core/xact.h"
+#include "shared/shmem.h"
+#include "shared/wakeup.h"
+#include "store/types_in_use.h"
+
+/* where a branch stands: of its current task, or below it */
+typedef struct Position
+{
+	int			priority;		/* an int, to go beyond the largest smallint */
+	GqKey		key;
+} Position;
+
+typedef struct Branch
+{
+	pairingheap_node node;
+	struct GqReadyScan *scan;
+	Datum		type;			/* text */
+	GqType	   *entry;
+	int			number;			/* of the generation */
+	uint64		since;			/* events seen before the snapshot */
+	GqFrontier	frontier;
+
+	GqGeneration *generation;	/* once it is open */
+	IndexScanDesc index_scan;	/* of the current priority, or NULL */
+	TupleTableSlot *slot;
+	bool		walked;			/* every priority to its end */
+	bool		refused;		/* a frontier was not taken */
+	bool		at_task;		/* position is that of a ready task, in slot */
+	bool		kept;			/* one of this priority is still to be had: */
+	GqKey		kept_key;		/* the frontier stays here */
+	Position	position;
+	GqTask		task;
+} Branch;
+
+struct GqReadyScan
+{
+	MemoryContext context;
+	TimestampTz now;
+	TimestampTz next_due;
+	Snapshot	snapshot;
+	pairingheap *branches;		/* best first */
+	List	   *opened;
+	Branch	   *current;		/* whose task was returned last */
+};
+
+#define POSITION_FIRST ((Position) {PG_INT16_MIN, {DT_NOBEGIN, 0}})
+
+/* ---- order ---- */
+
+static int
+compare_branches(const pairingheap_node *a, const pairingheap_node *b, void *arg)
+{
+	const Position *pa = &pairingheap_const_container(Branch, node, a)->position;
+	const Position *pb = &pairingheap_const_container(Branch, node, b)->position;
+
+	/* a pairing heap puts the largest first */
+	if (pa->priority != pb->priority)
+		return pa->priority < pb->priority ? 1 : -1;
+	return -gq_key_cmp(pa->key, pb->key);
+}
+
+/* ---- index keys ---- */
+
+static void
+key_of_type(ScanKey key, Datum type)
+{
+	ScanKeyEntryInitialize(key, 0, 1, BTEqualStrategyNumber, TEXTOID, C_COLLATION_OID,
+						   F_TEXTEQ, type);
+}
+
+static void
+key_of_priority(ScanKey key, StrategyNumber strategy, RegProcedure procedure, int priority)
+{
+	ScanKeyEntryInitialize(key, 0, 2, strategy, INT2OID, InvalidOid, procedure,
+						   Int16GetDatum((int16) priority));
+}
+
+/* (next_attempt_at, id) >= (from.at, from.id); `row` has room for the two */
+static void
+key_of_position(ScanKey key, ScanKey row, GqKey from)
+{
+	ScanKeyEntryInitialize(&row[0], SK_ROW_MEMBER, 3, BTGreaterEqualStrategyNumber,
+						   TIMESTAMPTZOID, InvalidOid, F_TIMESTAMPTZ_CMP,
+						   TimestampTzGetDatum(from.at));
+	ScanKeyEntryInitialize(&row[1], SK_ROW_MEMBER | SK_ROW_END, 4, BTGreaterEqualStrategyNumber,
+						   INT8OID, InvalidOid, F_BTINT8CMP, Int64GetDatum(from.id));
+	MemSet(key, 0, sizeof(ScanKeyData));
+	key->sk_flags = SK_ROW_HEADER;
+	key->sk_attno = 3;
+	key->sk_strategy = BTGreaterEqualStrategyNumber;
+	key->sk_argument = PointerGetDatum(row);
+}
+
+/* ---- priorities ---- */
+
+/* The smallest priority from `from` on that has an entry in the index, visible
+ * or not; false: none. */
+static bool
+next_priority_in_index(Branch *branch, int from, int *priority)
+{
+	Relation	index = gq_generation_index(branch->generation, GQ_PART_READY);
+	IndexScanDesc scan;
+	ScanKeyData keys[2];
+	bool		found;
+
+	if (from > PG_INT16_MAX)
+		return false;
+	key_of_type(&keys[0], branch->type);
+	key_of_priority(&keys[1], BTGreaterEqualStrategyNumber, F_INT2GE, from);
+	scan = gq_index_beginscan(branch->generation->table, index, branch->scan->snapshot, 2);
+	scan->xs_want_itup = true;
+	index_rescan(scan, keys, 2, NULL, 0);
+	found = index_getnext_tid(scan, ForwardScanDirection) != NULL;
+	if (found)
+	{
+		bool		isnull;
+
+		*priority = DatumGetInt16(index_getattr(scan->xs_itup, 2, scan->xs_itupdesc, &isnull));
+	}
+	index_endscan(scan);
+	return found;
+}
+
+static const GqCell *
+next_cell(const GqFrontier *frontier, int from)
+{
+	for (int i = 0; i < frontier->ncells; i++)
+		if (frontier->cells[i].priority >= from)
+			return &frontier->cells[i];
+	return NULL;
+}
+
+static bool
+cell_is_empty(const GqCell *cell)
+{
+	return cell->frontier.at == DT_NOEND;
+}
+
+/* The next priority to walk, from `from` on, and where its walk begins. */
+static bool
+next_start(Branch *branch, int from, Position *start)
+{
+	for (;;)
+	{
+		const GqCell *cell = next_cell(&branch->frontier, from);
+		int			priority;
+
+		if (branch->frontier.complete)
+		{
+			if (cell == NULL)
+				return false;
+			priority = cell->priority;
+		}
+		else
+		{
+			if (!next_priority_in_index(branch, from, &priority))
+				return false;
+			cell = next_cell(&branch->frontier, priority);
+		}
+
+		if (cell == NULL || cell->priority != priority)
+			*start = (Position) {priority, {DT_NOBEGIN, 0}};
+		else if (cell_is_empty(cell))
+		{
+			from = priority + 1;
+			continue;
+		}
+		else
+			*start = (Position) {priority, cell->frontier};
+		return true;
+	}
+}
+
+/* ---- walking a branch ---- */
+
+static void
+publish(Branch *branch, GqKey key)
+{
+	if (branch->entry != NULL &&
+		!gq_frontier_advance(branch->entry, branch->number, branch->position.priority, key,
+							 branch->since))
+		branch->refused = true;
+}
+
+static void
+begin_priority(Branch *branch, Position start)
+{
+	Relation	index = gq_generation_index(branch->generation, GQ_PART_READY);
+	ScanKeyData keys[3];
+	ScanKeyData row[2];
+	int			nkeys = 2;
+
+	key_of_type(&keys[0], branch->type);
+	key_of_priority(&keys[1], BTEqualStrategyNumber, F_INT2EQ, start.priority);
+	if (start.key.at != DT_NOBEGIN)
+		key_of_position(&keys[nkeys++], row, start.key);
+	branch->index_scan = gq_index_beginscan(branch->generation->table, index,
+											branch->scan->snapshot, nkeys);
+	index_rescan(branch->index_scan, keys, nkeys, NULL, 0);
+	branch->position = start;
+}
+
+static void
+end_priority(Branch *branch, GqKey frontier)
+{
+	publish(branch, branch->kept ? branch->kept_key : frontier);
+	index_endscan(branch->index_scan);
+	branch->index_scan = NULL;
+	branch->kept = false;
+}
+
+/* Go to the next ready task of the current priority; false: no more. */
+static bool
+walk_priority(Branch *branch)
+{
+	GqReadyScan *scan = branch->scan;
+	const GqKey end = {DT_NOEND, PG_INT64_MAX};
+
+	while (index_getnext_slot(branch->index_scan, ForwardScanDirection, branch->slot))
+	{
+		CHECK_FOR_INTERRUPTS();
+		gq_task_read(&branch->task, branch->slot);
+		branch->position.key = (GqKey) {branch->task.next_attempt_at, branch->task.id};
+		if (branch->task.next_attempt_at > scan->now)
+		{
+			scan->next_due = Min(scan->next_due, branch->task.next_attempt_at);
+			end_priority(branch, branch->position.key);
+			return false;
+		}
+		if (gq_task_is_ready(&branch->task, scan->now))
+			return true;
+	}
+	end_priority(branch, end);
+	return false;
+}
+
+static void
+open_branch(Branch *branch)
+{
+	MemoryContext old = MemoryContextSwitchTo(branch->scan->context);
+
+	branch->generation = gq_generation_open(branch->number);
+	branch->slot = table_slot_create(branch->generation->table, NULL);
+	branch->scan->opened = lappend(branch->scan->opened, branch);
+	MemoryContextSwitchTo(old);
+}
+
+/* Go to the branch's next ready task; false: it has no more. */
+static bool
+advance_branch(Branch *branch)
+{
+	Position	start;
+	int			from;
+
+	branch->at_task = false;
+	if (branch->index_scan != NULL && walk_priority(branch))
+		return branch->at_task = true;
+
+	if (branch->generation == NULL)
+	{
+		open_branch(branch);
+		from = PG_INT16_MIN;
+	}
+	else
+		from = branch->position.priority + 1;
+
+	while (next_start(branch, from, &start))
+	{
+		begin_priority(branch, start);
+		if (walk_priority(branch))
+			return branch->at_task = true;
+		from = start.priority + 1;
+	}
+	branch->walked = true;
+	return false;
+}
+
+/* ---- the scan ---- */
+
+static Branch *
+make_branch(GqReadyScan *scan, Datum type, GqType *entry, int number,
+			const GqFrontier *frontier, uint64 since)
+{
+	Branch	   *branch = MemoryContextAllocZero(scan->context, sizeof(Branch));
+
+	branch->scan = scan;
+	branch->type = type;
+	branch->entry = entry;
+	branch->number = number;
+	branch->since = since;
+	branch->frontier = *frontier;
+	branch->position = POSITION_FIRST;
+	return branch;
+}
+
+static void
+add_branch(GqReadyScan *scan, Datum type, GqType *entry, int number,
+		   const GqFrontier *frontier, uint64 since)
+{
+	Branch	   *branch = make_branch(scan, type, entry, number, frontier, since);
+
+	if (frontier->complete && !next_start(branch, PG_INT16_MIN, &branch->position))
+	{
+		pfree(branch);
+		return;					/* it is known to have nothing */
+	}
+	pairingheap_add(scan->branches, &branch->node);
+}
+
+static void
+add_type(GqReadyScan *scan, const char *name)
+{
+	GqFrontier	frontier[GQ_GENERATIONS] = {0};
+	GqType	   *entry;
+	uint64		since = 0;
+	Datum		type;
+
+	if (gq_settings(name)->paused)
+		return;
+	entry = gq_shared != NULL ? gq_type_entry(gq_instance(), name) : NULL;
+	if (entry != NULL)
+	{
+		since = gq_frontier_read(entry, frontier);
+		gq_xact_merge_own(entry, frontier);
+	}
+	type = CStringGetTextDatum(name);
+	for (int g = 0; g < GQ_GENERATIONS; g++)
+	{
+		if (frontier[g].complete || !gq_generation_is_void(g))
+			add_branch(scan, type, entry, g, &frontier[g], since);
+		else if (entry != NULL)
+			gq_frontier_complete(entry, g, since);
+	}
+}
+
+/* The snapshot comes after the frontiers were read: what is reported later may
+ * be unseen. */
+static void
+take_snapshot(GqReadyScan *scan)
+{
+	scan->snapshot = RegisterSnapshot(GetLatestSnapshot());
+}
+
+static GqReadyScan *
+make_scan(TimestampTz now)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "goque ready scan",
+												  ALLOCSET_SMALL_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(context);
+	GqReadyScan *scan = palloc0(sizeof(GqReadyScan));
+
+	scan->context = context;
+	scan->now = now;
+	scan->next_due = DT_NOEND;
+	scan->branches = pairingheap_allocate(compare_branches, NULL);
+	MemoryContextSwitchTo(old);
+	return scan;
+}
+
+GqReadyScan *
+gq_ready_begin(char **types, int ntypes, TimestampTz now)
+{
+	GqReadyScan *scan = make_scan(now);
+	MemoryContext old = MemoryContextSwitchTo(scan->context);
+
+	if (ntypes == 0)
+		types = gq_types_in_use(&ntypes);
+	for (int i = 0; i < ntypes; i++)
+		add_type(scan, types[i]);
+	take_snapshot(scan);
+	MemoryContextSwitchTo(old);
+	return scan;
+}
+
+bool
+gq_ready_next(GqReadyScan *scan, GqTask *task, GqGeneration **generation, GqType **entry)
+{
+	MemoryContext old = MemoryContextSwitchTo(scan->context);
+	bool		found = false;
+
+	if (scan->current != NULL)
+	{
+		if (advance_branch(scan->current))
+			pairingheap_add(scan->branches, &scan->current->node);
+		scan->current = NULL;
+	}
+	while (!found && !pairingheap_is_empty(scan->branches))
+	{
+		Branch	   *branch = pairingheap_container(Branch, node,
+												   pairingheap_remove_first(scan->branches));
+
+		CHECK_FOR_INTERRUPTS();
+		if (!branch->at_task)
+		{
+			/* it may not be the best any more, now that we know where it stands */
+			if (advance_branch(branch))
+				pairingheap_add(scan->branches, &branch->node);
+			continue;
+		}
+		scan->current = branch;
+		*task = branch->task;
+		*generation = branch->generation;
+		*entry = branch->entry;
+		found = true;
+	}
+	MemoryContextSwitchTo(old);
+	return found;
+}
+
+void
+gq_ready_keep(GqReadyScan *scan)
+{
+	Branch	   *branch = scan->current;
+
+	if (!branch->kept)
+		branch->kept_key = branch->position.key;
+	branch->kept = true;
+}
+
+TimestampTz
+gq_ready_next_due(const GqReadyScan *scan)
+{
+	return scan->next_due;
+}
+
+void
+gq_ready_end(GqReadyScan *scan)
+{
+	ListCell   *lc;
+
+	if (scan->current != NULL)
+		scan->current->position.key.id++;
+	foreach(lc, scan->opened)
+	{
+		Branch	   *branch = lfirst(lc);
+
+		if (branch->index_scan != NULL)
+			end_priority(branch, branch->position.key);
+		if (branch->walked && !branch->refused && branch->entry != NULL)
+			gq_frontier_complete(branch->entry, branch->number, branch->since);
+		ExecDropSingleTupleTableSlot(branch->slot);
+		gq_generation_close(branch->generation);
+	}
+	UnregisterSnapshot(scan->snapshot);
+	MemoryContextDelete(scan->context);
+}
+
+/* ---- checking the frontiers ---- */
+
+static bool
+is_hidden(const GqFrontier *known, const Position *position)
+{
+	const GqCell *cell = next_cell(known, position->priority);
+
+	if (cell == NULL || cell->priority != position->priority)
+		return known->complete;
+	return gq_key_cmp(position->key, cell->frontier) < 0;
+}
+
+/* Look at the first ready task of each priority. */
+static int
+check_branch(Branch *branch, const GqFrontier *known)
+{
+	Position	start;
+	int			from = PG_INT16_MIN;
+	int			hidden = 0;
+
+	open_branch(branch);
+	while (next_start(branch, from, &start))
+	{
+		begin_priority(branch, start);
+		if (walk_priority(branch))
+		{
+			if (is_hidden(known, &branch->position))
+			{
+				gq_frontier_pull_back(branch->entry, branch->number, branch->position.priority,
+									  branch->position.key);
+				hidden++;
+			}
+			end_priority(branch, branch->position.key);
+		}
+		from = start.priority + 1;
+	}
+	return hidden;
+}
+
+int
+gq_ready_check(const char *type, TimestampTz now)
+{
+	GqType	   *entry = gq_shared != NULL ? gq_type_entry(gq_instance(), type) : NULL;
+	GqFrontier	known[GQ_GENERATIONS];
+	GqReadyScan *scan;
+	uint64		since;
+	int			hidden = 0;
+
+	if (entry == NULL)
+		return 0;
+	since = gq_frontier_read(entry, known);
+	scan = make_scan(now);
+	take_snapshot(scan);
+	for (int g = 0; g < GQ_GENERATIONS; g++)
+	{
+		GqFrontier	unknown = {0};
+
+		if (gq_generation_is_void(g) || (known[g].ncells == 0 && !known[g].complete))
+			continue;
+		hidden += check_branch(make_branch(scan, CStringGetTextDatum(type), entry, g, &unknown, since),
+							   &known[g]);
+	}
+	gq_ready_end(scan);
+	if (hidden > 0)
+		gq_wake(entry, hidden);
+	return hidden;
+}

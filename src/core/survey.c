@@ -1,0 +1,221 @@
+/*-------------------------------------------------------------------------
+ *
+ * survey.c
+ *	  Comparing shared memory with the tables.
+ *
+ * Once a minute every type is walked from the beginning, up to its first ready
+ * task: a frontier that hides it (nothing known makes one; a prepared
+ * transaction that is rolled back comes nearest) is lowered.
+ *
+ * When the numbers of some type are in doubt, after a crash or a prepared
+ * transaction, all tables are read once: the numbers are counted, and leases
+ * that shared memory does not know are entered.  Counting happens beside
+ * running transactions: the snapshot is taken at a moment when none is between
+ * its commit and its change of the numbers, and what changes after that moment
+ * is added to what the snapshot sees.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/table.h"
+#include "access/tableam.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "utils/hsearch.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+
+#include "core/change.h"
+#include "core/maintain.h"
+#include "core/ready.h"
+#include "shared/leases.h"
+#include "shared/shmem.h"
+#include "store/types_in_use.h"
+
+#define CHECK_INTERVAL (60 * USECS_PER_SEC)
+#define ALIGN_ATTEMPTS 200		/* a millisecond apart */
+
+/* the numbers of one type: at the snapshot's moment, and counted with it */
+typedef struct Tally
+{
+	GqType	   *entry;			/* the hash key */
+	int64		base[GQ_STATUSES];
+	int64		counted[GQ_STATUSES];
+} Tally;
+
+/* ---- when ---- */
+
+static void
+note_doubt(GqType *entry, void *arg)
+{
+	if (!entry->counted)
+		*(bool *) arg = true;
+}
+
+static bool
+numbers_are_in_doubt(void)
+{
+	bool		doubt = false;
+
+	gq_types_foreach(gq_instance(), note_doubt, &doubt);
+	return doubt;
+}
+
+/* Numbers cannot be known before the last of them has ended. */
+static bool
+is_prepared_pending(void)
+{
+	bool		pending;
+
+	SPI_connect();
+	if (SPI_execute("SELECT 1 FROM pg_catalog.pg_prepared_xacts WHERE database = pg_catalog.current_database()",
+					true, 1) != SPI_OK_SELECT)
+		elog(ERROR, "could not read pg_prepared_xacts");
+	pending = SPI_processed > 0;
+	SPI_finish();
+	return pending;
+}
+
+/* ---- counting ---- */
+
+static Tally *
+tally_of(HTAB *tallies, GqType *entry)
+{
+	bool		found;
+	Tally	   *tally = hash_search(tallies, &entry, HASH_ENTER, &found);
+
+	if (!found)
+	{
+		memset(tally->base, 0, sizeof(tally->base));
+		memset(tally->counted, 0, sizeof(tally->counted));
+	}
+	return tally;
+}
+
+static void
+note_base(GqType *entry, void *arg)
+{
+	Tally	   *tally = tally_of(arg, entry);
+
+	SpinLockAcquire(&entry->mutex);
+	memcpy(tally->base, entry->counts, sizeof(tally->base));
+	SpinLockRelease(&entry->mutex);
+}
+
+/*
+ * A snapshot, and the numbers as they are for it; the best effort if there are
+ * transactions without a pause.
+ */
+static Snapshot
+take_aligned_snapshot(HTAB *tallies)
+{
+	for (int i = 0;; i++)
+	{
+		uint64		applied = pg_atomic_read_u64(&gq_shared->counts_applied);
+		Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
+
+		gq_types_foreach(gq_instance(), note_base, tallies);
+		pg_memory_barrier();
+		if ((pg_atomic_read_u32(&gq_shared->counting) == 0 &&
+			 pg_atomic_read_u64(&gq_shared->counts_applied) == applied) || i == ALIGN_ATTEMPTS)
+			return snapshot;
+		UnregisterSnapshot(snapshot);
+		CHECK_FOR_INTERRUPTS();
+		pg_usleep(1000);
+	}
+}
+
+static void
+count_task(HTAB *tallies, const GqTask *task)
+{
+	GqType	   *entry = gq_change_entry(task);
+
+	if (entry != NULL)
+		tally_of(tallies, entry)->counted[task->status]++;
+	if (task->status == GQ_PROCESSING)
+		gq_lease_enter(gq_instance(), task->id, task->lease_until, 0);
+}
+
+static void
+count_generation(int number, HTAB *tallies, Snapshot snapshot)
+{
+	GqGeneration *generation = gq_generation_open(number);
+	TableScanDesc scan = table_beginscan_strat(generation->table, snapshot, 0, NULL, true, false);
+	TupleTableSlot *slot = table_slot_create(generation->table, NULL);
+
+	while (table_scan_getnextslot(scan, ForwardScanDirection, slot))
+	{
+		GqTask		task;
+
+		CHECK_FOR_INTERRUPTS();
+		gq_task_read(&task, slot);
+		count_task(tallies, &task);
+	}
+	ExecDropSingleTupleTableSlot(slot);
+	table_endscan(scan);
+	gq_generation_close(generation);
+}
+
+static void
+publish_tally(const Tally *tally)
+{
+	GqType	   *entry = tally->entry;
+
+	SpinLockAcquire(&entry->mutex);
+	for (int s = 0; s < GQ_STATUSES; s++)
+		entry->counts[s] += tally->counted[s] - tally->base[s];
+	entry->counted = true;
+	SpinLockRelease(&entry->mutex);
+}
+
+static void
+survey(void)
+{
+	HASHCTL		ctl = {.keysize = sizeof(GqType *), .entrysize = sizeof(Tally),
+	.hcxt = CurrentMemoryContext};
+	HTAB	   *tallies = hash_create("goque survey", 64, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	Snapshot	snapshot = take_aligned_snapshot(tallies);
+	HASH_SEQ_STATUS status;
+	Tally	   *tally;
+
+	for (int g = 0; g < GQ_GENERATIONS; g++)
+		if (!gq_generation_is_void(g))
+			count_generation(g, tallies, snapshot);
+	UnregisterSnapshot(snapshot);
+
+	hash_seq_init(&status, tallies);
+	while ((tally = hash_seq_search(&status)) != NULL)
+		publish_tally(tally);
+	hash_destroy(tallies);
+}
+
+/* ---- the duty ---- */
+
+TimestampTz
+gq_duty_check(TimestampTz now)
+{
+	static bool surveyed = false;
+	char	  **types;
+	int			ntypes;
+	int			hidden = 0;
+
+	if ((!surveyed || numbers_are_in_doubt()) && !is_prepared_pending())
+	{
+		survey();
+		surveyed = true;
+	}
+	types = gq_types_in_use(&ntypes);
+	for (int i = 0; i < ntypes; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		hidden += gq_ready_check(types[i], now);
+	}
+	if (hidden > 0)
+		ereport(LOG,
+				(errmsg_plural("goque found %d ready task that its shared memory did not know of",
+							   "goque found %d ready tasks that its shared memory did not know of",
+							   hidden, hidden)));
+	return now + CHECK_INTERVAL;
+}

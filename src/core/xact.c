@@ -1,0 +1,532 @@
+/*-------------------------------------------------------------------------
+ *
+ * xact.c
+ *	  What a transaction did to tasks, kept until it ends.
+ *
+ * Notes are kept in TopTransactionContext.  The commit and abort callbacks run
+ * after the transaction has ended for everybody else (ProcArrayEndTransaction),
+ * so that whoever they wake sees its work; they allocate nothing and raise
+ * nothing.
+ *
+ * Notes of what became ready, and of what was taken, may stand for too much:
+ * an event without a task only costs a look.  So a subtransaction's abort does
+ * not drop them; it reports what was taken at once, all of it.  What changes
+ * numbers, and which leases are over, must be exact: these notes carry the
+ * nesting level, and since notes of a level follow all notes of outer levels,
+ * those of the ending subtransaction are the tail of the array.
+ *
+ * PREPARE TRANSACTION: whoever commits it later runs no callback of ours.  A
+ * task that it made ready is found by a waiter's safety timer or by the check
+ * of the frontiers, within 60 s; numbers that it changed are marked unknown
+ * and counted anew once no prepared transaction is left; leases that it ended
+ * are found to be over by the healer.
+ *
+ * A commit of claims alone need not be flushed: if a crash takes it back, the
+ * task is ready again, and its holder's token is refused.  "Alone" is told by
+ * XactLastRecEnd, the end of the last WAL record of this transaction: at
+ * pre-commit it must be where the last claim left it.  Should a pre-commit
+ * callback of somebody else, that runs after ours, write something, there is
+ * more than the commit record between then and the commit: it is flushed after
+ * all, before the client is told.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "access/xlog.h"
+#include "executor/instrument.h"
+#include "miscadmin.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#include "core/xact.h"
+#include "guc.h"
+#include "shared/databases.h"
+#include "shared/leases.h"
+#include "shared/shmem.h"
+#include "shared/wakeup.h"
+#include "store/relations.h"
+
+/* how far back a note is looked for that a new one can be added to */
+#define NOTES_SEARCHED 16
+
+typedef struct KeyNote
+{
+	GqType	   *entry;			/* NULL: a type without one */
+	int16		generation;
+	int16		priority;
+	GqKey		key;			/* the smallest */
+	int			ready_now;		/* how many can start now */
+	TimestampTz due_at;			/* when the first of the others can */
+} KeyNote;
+
+typedef struct CountNote
+{
+	GqType	   *entry;
+	int			level;
+	int64		counts[GQ_STATUSES];
+	int64		totals[GQ_TOTALS];
+} CountNote;
+
+typedef struct LeaseNote
+{
+	int64		id;
+	int			level;
+} LeaseNote;
+
+/* an array that grows, in TopTransactionContext */
+typedef struct Notes
+{
+	void	   *items;
+	int			n;
+	int			room;
+} Notes;
+
+static Notes ready_notes;
+static Notes taken_notes;
+static Notes count_notes;
+static Notes lease_notes;
+
+static Oid	noted_instance;
+static bool in_count_window;
+static bool wake_all;
+static bool announce;
+static uint32 forget_generations;	/* bit per generation */
+
+static bool claims_only;		/* nothing but claims was written so far */
+static XLogRecPtr claims_end;	/* where the last one ended */
+static bool commit_is_async;
+static int	saved_synchronous_commit;
+static int64 records_at_precommit;
+
+/* ---- notes ---- */
+
+static void *
+note_append(Notes *notes, Size size)
+{
+	if (notes->n == notes->room)
+	{
+		int			room = Max(16, notes->room * 2);
+
+		if (notes->items == NULL)
+			notes->items = MemoryContextAlloc(TopTransactionContext, room * size);
+		else
+			notes->items = repalloc_huge(notes->items, (Size) room * size);
+		notes->room = room;
+	}
+	return memset((char *) notes->items + (Size) notes->n++ * size, 0, size);
+}
+
+static KeyNote *
+key_note(Notes *notes, GqType *entry, int generation, int16 priority, GqKey key)
+{
+	KeyNote    *items = notes->items;
+	KeyNote    *note;
+
+	for (int i = notes->n - 1; i >= 0 && i >= notes->n - NOTES_SEARCHED; i--)
+	{
+		note = &items[i];
+		if (note->entry == entry && note->generation == generation && note->priority == priority)
+		{
+			if (gq_key_cmp(key, note->key) < 0)
+				note->key = key;
+			return note;
+		}
+	}
+	note = note_append(notes, sizeof(KeyNote));
+	note->entry = entry;
+	note->generation = generation;
+	note->priority = priority;
+	note->key = key;
+	note->due_at = DT_NOEND;
+	noted_instance = gq_instance();
+	return note;
+}
+
+void
+gq_xact_ready(GqType *entry, int generation, int16 priority, GqKey key)
+{
+	KeyNote    *note;
+
+	if (gq_shared == NULL)
+		return;
+	note = key_note(&ready_notes, entry, generation, priority, key);
+	if (key.at <= GetCurrentTimestamp())
+		note->ready_now++;
+	else
+		note->due_at = Min(note->due_at, key.at);
+}
+
+void
+gq_xact_taken(GqType *entry, int generation, int16 priority, GqKey key)
+{
+	if (gq_shared != NULL && entry != NULL)
+		(void) key_note(&taken_notes, entry, generation, priority, key);
+}
+
+static CountNote *
+count_note(GqType *entry)
+{
+	CountNote  *items = count_notes.items;
+	int			level = GetCurrentTransactionNestLevel();
+	CountNote  *note;
+
+	for (int i = count_notes.n - 1; i >= 0 && i >= count_notes.n - NOTES_SEARCHED; i--)
+	{
+		if (items[i].level != level)
+			break;
+		if (items[i].entry == entry)
+			return &items[i];
+	}
+	note = note_append(&count_notes, sizeof(CountNote));
+	note->entry = entry;
+	note->level = level;
+	return note;
+}
+
+void
+gq_xact_moved(GqType *entry, int from, int to, int64 n)
+{
+	CountNote  *note;
+
+	if (entry == NULL || from == to)
+		return;
+	note = count_note(entry);
+	note->counts[from] -= n;
+	note->counts[to] += n;
+}
+
+void
+gq_xact_total(GqType *entry, GqTotal total)
+{
+	if (entry != NULL)
+		count_note(entry)->totals[total]++;
+}
+
+void
+gq_xact_lease_over(int64 id)
+{
+	LeaseNote  *note;
+
+	if (gq_shared == NULL)
+		return;
+	note = note_append(&lease_notes, sizeof(LeaseNote));
+	note->id = id;
+	note->level = GetCurrentTransactionNestLevel();
+	noted_instance = gq_instance();
+}
+
+void
+gq_xact_wake_all(void)
+{
+	wake_all = true;
+}
+
+void
+gq_xact_announce(void)
+{
+	announce = true;
+	noted_instance = gq_instance();
+}
+
+void
+gq_xact_forget_frontier(int generation)
+{
+	forget_generations |= 1u << generation;
+	noted_instance = gq_instance();
+}
+
+static void
+merge_cell(GqFrontier *frontier, int16 priority, GqKey key)
+{
+	int			i;
+
+	for (i = 0; i < frontier->ncells && frontier->cells[i].priority < priority; i++)
+		;
+	if (i < frontier->ncells && frontier->cells[i].priority == priority)
+	{
+		if (gq_key_cmp(key, frontier->cells[i].frontier) < 0)
+			frontier->cells[i].frontier = key;
+	}
+	else if (!frontier->complete)
+		return;					/* it is looked for from the beginning anyway */
+	else if (frontier->ncells == GQ_CELLS)
+		frontier->complete = false;
+	else
+	{
+		memmove(&frontier->cells[i + 1], &frontier->cells[i],
+				(frontier->ncells - i) * sizeof(GqCell));
+		frontier->cells[i].priority = priority;
+		frontier->cells[i].frontier = key;
+		frontier->ncells++;
+	}
+}
+
+void
+gq_xact_merge_own(GqType *entry, GqFrontier frontier[GQ_GENERATIONS])
+{
+	const KeyNote *items = ready_notes.items;
+
+	for (int i = 0; i < ready_notes.n; i++)
+		if (items[i].entry == entry)
+			merge_cell(&frontier[items[i].generation], items[i].priority, items[i].key);
+	if (forget_generations != 0)
+		for (int g = 0; g < GQ_GENERATIONS; g++)
+			if (forget_generations & (1u << g))
+				memset(&frontier[g], 0, sizeof(GqFrontier));
+}
+
+/* ---- telling shared memory ---- */
+
+static void
+pull_back(const Notes *notes)
+{
+	const KeyNote *items = notes->items;
+
+	for (int i = 0; i < notes->n; i++)
+		if (items[i].entry != NULL)
+			gq_frontier_pull_back(items[i].entry, items[i].generation,
+								  items[i].priority, items[i].key);
+}
+
+static void
+wake_for_ready(void)
+{
+	const KeyNote *items = ready_notes.items;
+
+	for (int i = 0; i < ready_notes.n; i++)
+	{
+		if (items[i].ready_now > 0)
+			gq_wake(items[i].entry, items[i].ready_now);
+		if (items[i].due_at != DT_NOEND)
+			gq_wake_at(items[i].entry, items[i].due_at);
+	}
+}
+
+/*
+ * Numbers change in two steps, commit and then here.  Whoever counts the tables
+ * must know when no transaction is between the two.
+ */
+static void
+enter_count_window(void)
+{
+	if (count_notes.n == 0 || in_count_window)
+		return;
+	pg_atomic_fetch_add_u32(&gq_shared->counting, 1);
+	in_count_window = true;
+}
+
+static void
+leave_count_window(void)
+{
+	if (!in_count_window)
+		return;
+	pg_atomic_fetch_add_u64(&gq_shared->counts_applied, 1);
+	pg_atomic_fetch_sub_u32(&gq_shared->counting, 1);
+	in_count_window = false;
+}
+
+static void
+apply_counts(void)
+{
+	const CountNote *items = count_notes.items;
+
+	for (int i = 0; i < count_notes.n; i++)
+	{
+		GqType	   *entry = items[i].entry;
+
+		SpinLockAcquire(&entry->mutex);
+		for (int s = 1; s < GQ_STATUSES; s++)
+			entry->counts[s] += items[i].counts[s];
+		for (int t = 0; t < GQ_TOTALS; t++)
+			entry->totals[t] += items[i].totals[t];
+		SpinLockRelease(&entry->mutex);
+	}
+}
+
+/* Numbers that a prepared transaction will change when nobody looks. */
+static void
+doubt_counts(void)
+{
+	const CountNote *items = count_notes.items;
+
+	for (int i = 0; i < count_notes.n; i++)
+	{
+		SpinLockAcquire(&items[i].entry->mutex);
+		items[i].entry->counted = false;
+		SpinLockRelease(&items[i].entry->mutex);
+	}
+}
+
+static void
+remove_leases(void)
+{
+	const LeaseNote *items = lease_notes.items;
+
+	for (int i = 0; i < lease_notes.n; i++)
+		gq_lease_remove(noted_instance, items[i].id);
+}
+
+static void
+forget_entry(GqType *entry, void *arg)
+{
+	for (int g = 0; g < GQ_GENERATIONS; g++)
+		if (forget_generations & (1u << g))
+			gq_frontier_forget(entry, g);
+}
+
+static void
+tell_committed(void)
+{
+	if (gq_shared == NULL)
+		return;
+	pull_back(&ready_notes);
+	if (forget_generations != 0)
+		gq_types_foreach(noted_instance, forget_entry, NULL);
+	apply_counts();
+	leave_count_window();
+	remove_leases();
+	wake_for_ready();
+	if (wake_all || forget_generations != 0)
+		gq_wake_all();
+	if (announce)
+	{
+		gq_types_forget(MyDatabaseId, noted_instance);
+		gq_database_announce(MyDatabaseId);
+	}
+}
+
+/* The memory goes with the transaction. */
+static void
+forget_notes(void)
+{
+	memset(&ready_notes, 0, sizeof(Notes));
+	memset(&taken_notes, 0, sizeof(Notes));
+	memset(&count_notes, 0, sizeof(Notes));
+	memset(&lease_notes, 0, sizeof(Notes));
+	wake_all = false;
+	announce = false;
+	forget_generations = 0;
+	claims_only = false;
+	claims_end = InvalidXLogRecPtr;
+}
+
+/* ---- asynchronous commit of pure claims ---- */
+
+void
+gq_xact_claims_begin(void)
+{
+	if (XactLastRecEnd == InvalidXLogRecPtr)
+		claims_only = true;
+	else if (XactLastRecEnd != claims_end)
+		claims_only = false;
+}
+
+void
+gq_xact_claims_end(void)
+{
+	if (claims_only)
+		claims_end = XactLastRecEnd;
+}
+
+static void
+choose_commit(void)
+{
+	if (!claims_only || !gq_async_claims || XactLastRecEnd == InvalidXLogRecPtr ||
+		XactLastRecEnd != claims_end || synchronous_commit == SYNCHRONOUS_COMMIT_OFF)
+		return;
+	saved_synchronous_commit = synchronous_commit;
+	records_at_precommit = pgWalUsage.wal_records;
+	synchronous_commit = SYNCHRONOUS_COMMIT_OFF;
+	commit_is_async = true;
+}
+
+static void
+restore_synchronous_commit(void)
+{
+	if (!commit_is_async)
+		return;
+	synchronous_commit = saved_synchronous_commit;
+	commit_is_async = false;
+}
+
+static void
+flush_if_not_alone(void)
+{
+	if (commit_is_async && pgWalUsage.wal_records - records_at_precommit > 1)
+		XLogFlush(XactLastCommitEnd);
+}
+
+/* ---- callbacks ---- */
+
+static void
+transaction_ends(XactEvent event, void *arg)
+{
+	switch (event)
+	{
+		case XACT_EVENT_PRE_COMMIT:
+			choose_commit();
+			enter_count_window();
+			break;
+		case XACT_EVENT_COMMIT:
+			flush_if_not_alone();
+			restore_synchronous_commit();
+			tell_committed();
+			forget_notes();
+			break;
+		case XACT_EVENT_ABORT:
+			restore_synchronous_commit();
+			leave_count_window();
+			pull_back(&taken_notes);
+			forget_notes();
+			break;
+		case XACT_EVENT_PREPARE:
+			doubt_counts();
+			forget_notes();
+			break;
+		default:
+			break;
+	}
+}
+
+static void
+subtransaction_commits(int level)
+{
+	CountNote  *counts = count_notes.items;
+	LeaseNote  *leases = lease_notes.items;
+
+	for (int i = count_notes.n - 1; i >= 0 && counts[i].level >= level; i--)
+		counts[i].level = level - 1;
+	for (int i = lease_notes.n - 1; i >= 0 && leases[i].level >= level; i--)
+		leases[i].level = level - 1;
+}
+
+static void
+subtransaction_aborts(int level)
+{
+	CountNote  *counts = count_notes.items;
+	LeaseNote  *leases = lease_notes.items;
+
+	while (count_notes.n > 0 && counts[count_notes.n - 1].level >= level)
+		count_notes.n--;
+	while (lease_notes.n > 0 && leases[lease_notes.n - 1].level >= level)
+		lease_notes.n--;
+	pull_back(&taken_notes);
+}
+
+static void
+subtransaction_ends(SubXactEvent event, SubTransactionId mine, SubTransactionId parent, void *arg)
+{
+	if (event == SUBXACT_EVENT_COMMIT_SUB)
+		subtransaction_commits(GetCurrentTransactionNestLevel());
+	else if (event == SUBXACT_EVENT_ABORT_SUB)
+		subtransaction_aborts(GetCurrentTransactionNestLevel());
+}
+
+void
+gq_xact_init(void)
+{
+	RegisterXactCallback(transaction_ends, NULL);
+	RegisterSubXactCallback(subtransaction_ends, NULL);
+}

@@ -1,0 +1,44 @@
+/*-------------------------------------------------------------------------
+ *
+ * xact.h
+ *	  What a transaction did to tasks, kept until it ends: then shared memory
+ *	  is told, sleepers are woken, and a commit of claims alone skips its flush.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef GOQUE_CORE_XACT_H
+#define GOQUE_CORE_XACT_H
+
+#include "shared/types.h"
+
+extern void gq_xact_init(void);
+
+/* If this transaction commits, the entry with this key is claimable. */
+extern void gq_xact_ready(GqType *entry, int generation, int16 priority, GqKey key);
+
+/* If this transaction aborts, the entry with this key is claimable again. */
+extern void gq_xact_taken(GqType *entry, int generation, int16 priority, GqKey key);
+
+/* n tasks go from one status to another (0: they were, or are, not there). */
+extern void gq_xact_moved(GqType *entry, int from, int to, int64 n);
+
+extern void gq_xact_total(GqType *entry, GqTotal total);
+
+/* The task's lease ends with this transaction. */
+extern void gq_xact_lease_over(int64 id);
+
+/* At commit: wake every waiter of this database; tell the launcher of it. */
+extern void gq_xact_wake_all(void);
+extern void gq_xact_announce(void);
+
+/* At commit: forget every frontier of a generation of this database. */
+extern void gq_xact_forget_frontier(int generation);
+
+/* Lower the frontiers of `entry` to what this very transaction made ready. */
+extern void gq_xact_merge_own(GqType *entry, GqFrontier frontier[GQ_GENERATIONS]);
+
+/* Around what claims tasks and writes nothing else. */
+extern void gq_xact_claims_begin(void);
+extern void gq_xact_claims_end(void);
+
+#endif							/* GOQUE_CORE_XACT_H */

@@ -1,0 +1,45 @@
+/*-------------------------------------------------------------------------
+ *
+ * leases.h
+ *	  The leases in flight, so that the healer need not look for them.
+ *
+ * A fetch enters a lease before it commits, a finish removes it after it
+ * committed; the healer checks the row itself and drops what is out of date.
+ * When the table is full, `overflowed` tells the healer to read the tables.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef GOQUE_SHARED_LEASES_H
+#define GOQUE_SHARED_LEASES_H
+
+#include "goque.h"
+
+typedef struct GqLease
+{
+	int64		id;				/* of the task */
+	TimestampTz lease_until;
+	TimestampTz started_at;
+	int			pid;			/* of the backend that fetched it */
+} GqLease;
+
+extern Size gq_leases_shmem_size(void);
+extern void gq_leases_shmem_init(void);
+
+/* Enter or renew (pid 0: keep the one that is there).  Neither raises nor allocates. */
+extern void gq_lease_enter(Oid instance, int64 id, TimestampTz lease_until, int pid);
+extern void gq_lease_remove(Oid instance, int64 id);
+
+/* Palloc'd ids of at most `max` leases of this database that ended by `now`,
+ * and when the next one ends (DT_NOEND: none). */
+extern int64 *gq_leases_ended(Oid instance, TimestampTz now, int max, int *n, TimestampTz *next);
+
+/* Palloc'd copy of all leases of this database. */
+extern GqLease *gq_leases_all(Oid instance, int *n);
+
+/* Was a lease not entered for lack of room since the last call with clear? */
+extern bool gq_leases_overflowed(bool clear);
+
+/* Drop what belongs to a database (that is gone). */
+extern void gq_leases_forget(Oid database);
+
+#endif							/* GOQUE_SHARED_LEASES_H */

@@ -1,0 +1,505 @@
+/*-------------------------------------------------------------------------
+ *
+ * types.c
+ *	  What shared memory knows of each task type: the table of types, and the
+ *	  frontiers of their ready tasks.
+ *
+ * The table
+ * ---------
+ * A fixed array with hash chains of array indexes.  Entries never move and stay
+ * until their instance of goque is gone, so that a session keeps a pointer and
+ * merely compares (gq_type_entry_is).  An entry is given back only after a DROP
+ * EXTENSION or DROP DATABASE: whoever uses one on behalf of its tables holds a
+ * lock on them until after its commit callbacks, and whoever sleeps holds the
+ * entry by standing in its line.  A pointer that outlives both may meet another
+ * type's entry in the same place: pulling its frontier back or waking its waiters
+ * is harmless, and advancing it is refused, because events_seen jumps (below).
+ *
+ * The frontier
+ * ------------
+ * A fetch should not walk the finished entries at the head of a ready index.
+ * For each generation and priority, a cell holds a key below which no claimable
+ * entry stands.  A priority without a cell has nothing claimable where the
+ * generation is `complete`, and may have anything where it is not; an entry of
+ * the table begins with no cells and not complete.
+ *
+ * A fetch reads the frontier and events_seen first, takes its snapshot second
+ * and scans third: each priority that has a cell from there; the others from
+ * the beginning, or not at all where the generation is complete.  It passes by
+ * entries that are finished, processing, locked or not visible to it, and then
+ * moves the cell to the first that it saw claimable.  What it passed by may
+ * become claimable later: by the commit of an add, a retry, a release, a heal;
+ * by the abort of a claim.  Whoever causes that calls gq_frontier_pull_back
+ * *after* it is visible to new snapshots (transaction callbacks run after
+ * ProcArrayEndTransaction).  It appends an event and lowers the cell.  So:
+ *
+ *	- if the event comes after the fetch read events_seen, then the fetch meets
+ *	  it in gq_frontier_advance and does not move the cell beyond its key;
+ *	- if it came before, then the fetch's snapshot, taken later, sees the entry.
+ *
+ * A fetch that missed more events than are remembered moves nothing.  A cell is
+ * always allowed to be lower than it could be: that costs time, nothing else.
+ * For the same reason events of many tasks may be merged into one with the
+ * smallest key.
+ *
+ * Between becoming visible and the event, an entry may stand below its cell for
+ * a moment: a fetch then misses it, as if it had come a moment earlier.  A
+ * COMMIT PREPARED runs no callback at all: the keeper's check, once a minute,
+ * forgets the frontiers (gq_frontier_forget), which the next fetch finds anew.
+ *
+ * A cell at DT_NOEND says "nothing here" and may be evicted for another: where
+ * the generation is complete, having no cell says the same; where it is not,
+ * one scan from the beginning is lost.
+ *
+ * Locks: types_lock guards the chains and the identity of entries; each entry's
+ * mutex guards its frontier and counters; wait_lock its line.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "common/hashfn.h"
+#include "miscadmin.h"
+#include "storage/shmem.h"
+#include "utils/timestamp.h"
+
+#include "shared/shmem.h"
+#include "shared/types.h"
+
+#define NBUCKETS (GQ_MAX_TYPES * 2) /* a power of 2 */
+#define NONE (-1)
+
+typedef struct TypeTable
+{
+	int			free_head;		/* chain of unused entries */
+	int			buckets[NBUCKETS];
+	int			next[GQ_MAX_TYPES];
+	GqType		entries[GQ_MAX_TYPES];
+} TypeTable;
+
+static TypeTable *table = NULL;
+
+Size
+gq_types_shmem_size(void)
+{
+	return MAXALIGN(sizeof(TypeTable));
+}
+
+void
+gq_types_shmem_init(void)
+{
+	bool		found;
+
+	table = ShmemInitStruct("goque types", sizeof(TypeTable), &found);
+	if (found)
+		return;
+
+	memset(table, 0, sizeof(TypeTable));
+	for (int i = 0; i < NBUCKETS; i++)
+		table->buckets[i] = NONE;
+	table->free_head = NONE;
+	for (int i = GQ_MAX_TYPES - 1; i >= 0; i--)
+	{
+		GqType	   *entry = &table->entries[i];
+
+		SpinLockInit(&entry->mutex);
+		pg_atomic_init_u32(&entry->line.idle, 0);
+		dlist_init(&entry->line.waiters);
+		entry->line.timer.owner = -1;
+		entry->line.timer.at = entry->line.timer.noted = DT_NOEND;
+		table->next[i] = table->free_head;
+		table->free_head = i;
+	}
+}
+
+/* ---- the table ---- */
+
+static int *
+bucket_of(Oid database, Oid instance, const char *name)
+{
+	uint32		hash = hash_bytes((const unsigned char *) name, strlen(name));
+
+	hash = hash_combine(hash, hash_bytes_uint32(database));
+	hash = hash_combine(hash, hash_bytes_uint32(instance));
+	return &table->buckets[hash & (NBUCKETS - 1)];
+}
+
+static bool
+is_entry_of(const GqType *entry, Oid database, Oid instance, const char *name)
+{
+	return entry->in_use && entry->database == database &&
+		entry->instance == instance && strcmp(entry->name, name) == 0;
+}
+
+/* types_lock is held */
+static GqType *
+find_entry(Oid database, Oid instance, const char *name)
+{
+	for (int i = *bucket_of(database, instance, name); i != NONE; i = table->next[i])
+	{
+		if (is_entry_of(&table->entries[i], database, instance, name))
+			return &table->entries[i];
+	}
+	return NULL;
+}
+
+/*
+ * Forget all that other fetches may know: their `since` is too old from now on,
+ * so that what they found under the old state cannot be entered into the new.
+ * The mutex is held.
+ */
+static void
+refuse_running_scans(GqType *entry)
+{
+	entry->events_seen += GQ_EVENTS + 1;
+}
+
+/* Empty an entry, but for its mutex and its line, which are empty already. */
+static void
+reset_entry(GqType *entry)
+{
+	SpinLockAcquire(&entry->mutex);
+	refuse_running_scans(entry);
+	memset(entry->frontier, 0, sizeof(entry->frontier));
+	entry->counted = false;
+	memset(entry->counts, 0, sizeof(entry->counts));
+	memset(entry->totals, 0, sizeof(entry->totals));
+	entry->last_fetch_at = 0;
+	entry->max_payload = 0;
+	SpinLockRelease(&entry->mutex);
+}
+
+/* types_lock is held, exclusively.  NULL: no room. */
+static GqType *
+make_entry(Oid database, Oid instance, const char *name)
+{
+	int			i = table->free_head;
+	int		   *bucket = bucket_of(database, instance, name);
+	GqType	   *entry;
+
+	if (i == NONE)
+		return NULL;
+
+	entry = &table->entries[i];
+	reset_entry(entry);
+	entry->database = database;
+	entry->instance = instance;
+	strlcpy(entry->name, name, sizeof(entry->name));
+	/* gq_type_entry_is looks without the lock */
+	pg_write_barrier();
+	entry->in_use = true;
+
+	table->free_head = table->next[i];
+	table->next[i] = *bucket;
+	*bucket = i;
+	return entry;
+}
+
+/* types_lock is held, exclusively. */
+static void
+free_entry(int i)
+{
+	GqType	   *entry = &table->entries[i];
+	int		   *link = bucket_of(entry->database, entry->instance, entry->name);
+
+	while (*link != i)
+		link = &table->next[*link];
+	*link = table->next[i];
+
+	entry->in_use = false;
+	table->next[i] = table->free_head;
+	table->free_head = i;
+}
+
+GqType *
+gq_type_entry(Oid instance, const char *name)
+{
+	GqType	   *entry;
+
+	if (gq_shared == NULL)
+		return NULL;
+
+	LWLockAcquire(gq_shared->types_lock, LW_SHARED);
+	entry = find_entry(MyDatabaseId, instance, name);
+	LWLockRelease(gq_shared->types_lock);
+	if (entry != NULL)
+		return entry;
+
+	LWLockAcquire(gq_shared->types_lock, LW_EXCLUSIVE);
+	entry = find_entry(MyDatabaseId, instance, name);
+	if (entry == NULL)
+		entry = make_entry(MyDatabaseId, instance, name);
+	LWLockRelease(gq_shared->types_lock);
+	return entry;
+}
+
+bool
+gq_type_entry_is(const GqType *entry, Oid instance, const char *name)
+{
+	return is_entry_of(entry, MyDatabaseId, instance, name);
+}
+
+/*
+ * The indexes come first and the calls second, so that fn may do what it likes.
+ * An entry cannot become another instance's while somebody works in this one.
+ */
+void
+gq_types_foreach(Oid instance, void (*fn) (GqType *entry, void *arg), void *arg)
+{
+	uint16		found[GQ_MAX_TYPES];
+	int			n = 0;
+
+	if (gq_shared == NULL)
+		return;
+
+	LWLockAcquire(gq_shared->types_lock, LW_SHARED);
+	for (int i = 0; i < GQ_MAX_TYPES; i++)
+	{
+		GqType	   *entry = &table->entries[i];
+
+		if (entry->in_use && entry->database == MyDatabaseId &&
+			entry->instance == instance)
+			found[n++] = i;
+	}
+	LWLockRelease(gq_shared->types_lock);
+
+	for (int i = 0; i < n; i++)
+		fn(&table->entries[found[i]], arg);
+}
+
+void
+gq_types_forget(Oid database, Oid keep_instance)
+{
+	if (gq_shared == NULL)
+		return;
+
+	LWLockAcquire(gq_shared->types_lock, LW_EXCLUSIVE);
+	/* nobody joins a line meanwhile */
+	LWLockAcquire(gq_shared->wait_lock, LW_EXCLUSIVE);
+	for (int i = 0; i < GQ_MAX_TYPES; i++)
+	{
+		GqType	   *entry = &table->entries[i];
+
+		if (entry->in_use && entry->database == database &&
+			entry->instance != keep_instance && entry->line.nwaiters == 0)
+			free_entry(i);
+	}
+	LWLockRelease(gq_shared->wait_lock);
+	LWLockRelease(gq_shared->types_lock);
+}
+
+GqType *
+gq_type_nth(int n)
+{
+	return table->entries[n].in_use ? &table->entries[n] : NULL;
+}
+
+GqType *
+gq_type_restore(Oid database, Oid instance, const char *name)
+{
+	return make_entry(database, instance, name);
+}
+
+/* ---- the frontier; in all static functions the mutex is held ---- */
+
+/* The cell of a priority, or NULL. */
+static GqCell *
+find_cell(GqFrontier *frontier, int16 priority)
+{
+	for (int i = 0; i < frontier->ncells; i++)
+	{
+		if (frontier->cells[i].priority == priority)
+			return &frontier->cells[i];
+	}
+	return NULL;
+}
+
+static void
+remove_cell(GqFrontier *frontier, int i)
+{
+	frontier->ncells--;
+	memmove(&frontier->cells[i], &frontier->cells[i + 1],
+			(frontier->ncells - i) * sizeof(GqCell));
+}
+
+/* Make room for a cell, at the cost of one that says "nothing here" if need be. */
+static bool
+make_room(GqFrontier *frontier)
+{
+	if (frontier->ncells < GQ_CELLS)
+		return true;
+	for (int i = 0; i < frontier->ncells; i++)
+	{
+		if (frontier->cells[i].frontier.at == DT_NOEND)
+		{
+			remove_cell(frontier, i);
+			return true;
+		}
+	}
+	return false;
+}
+
+/* A new cell, in its place; false: no room. */
+static bool
+insert_cell(GqFrontier *frontier, int16 priority, GqKey key)
+{
+	int			i;
+
+	if (!make_room(frontier))
+		return false;
+
+	for (i = frontier->ncells; i > 0; i--)
+	{
+		if (frontier->cells[i - 1].priority < priority)
+			break;
+		frontier->cells[i] = frontier->cells[i - 1];
+	}
+	frontier->cells[i].priority = priority;
+	frontier->cells[i].frontier = key;
+	frontier->ncells++;
+	return true;
+}
+
+static GqEvent *
+event_of(GqType *entry, uint64 number)
+{
+	return &entry->events[number % GQ_EVENTS];
+}
+
+/* Are all events since then still remembered? */
+static bool
+remembers(const GqType *entry, uint64 since)
+{
+	return entry->events_seen - since <= GQ_EVENTS;
+}
+
+/* The smallest of key and the keys of this priority's events since then. */
+static GqKey
+limit_by_events(GqType *entry, int generation, int16 priority, GqKey key, uint64 since)
+{
+	for (uint64 number = since; number < entry->events_seen; number++)
+	{
+		GqEvent    *event = event_of(entry, number);
+
+		if (event->generation == generation && event->priority == priority &&
+			gq_key_cmp(event->key, key) < 0)
+			key = event->key;
+	}
+	return key;
+}
+
+uint64
+gq_frontier_read(GqType *entry, GqFrontier out[GQ_GENERATIONS])
+{
+	uint64		seen;
+
+	SpinLockAcquire(&entry->mutex);
+	memcpy(out, entry->frontier, sizeof(entry->frontier));
+	seen = entry->events_seen;
+	SpinLockRelease(&entry->mutex);
+	return seen;
+}
+
+void
+gq_frontier_pull_back(GqType *entry, int generation, int16 priority, GqKey key)
+{
+	GqFrontier *frontier = &entry->frontier[generation];
+	GqEvent    *event;
+	GqCell	   *cell;
+
+	SpinLockAcquire(&entry->mutex);
+	event = event_of(entry, entry->events_seen++);
+	event->generation = generation;
+	event->priority = priority;
+	event->key = key;
+
+	cell = find_cell(frontier, priority);
+	if (cell != NULL)
+	{
+		if (gq_key_cmp(key, cell->frontier) < 0)
+			cell->frontier = key;
+	}
+	else if (frontier->complete && !insert_cell(frontier, priority, key))
+		frontier->complete = false;
+
+	/*
+	 * Not complete and no cell: older entries of this priority may stand
+	 * below the key, so that a cell there would hide them.
+	 */
+	SpinLockRelease(&entry->mutex);
+}
+
+void
+gq_frontier_forget(GqType *entry, int generation)
+{
+	SpinLockAcquire(&entry->mutex);
+	refuse_running_scans(entry);
+	if (generation < 0)
+		memset(entry->frontier, 0, sizeof(entry->frontier));
+	else
+		memset(&entry->frontier[generation], 0, sizeof(GqFrontier));
+	SpinLockRelease(&entry->mutex);
+}
+
+/* gq_frontier_advance, when the events are known */
+static bool
+advance_cell(GqFrontier *frontier, int16 priority, GqKey key)
+{
+	GqCell	   *cell = find_cell(frontier, priority);
+
+	if (cell != NULL)
+	{
+		if (gq_key_cmp(key, cell->frontier) > 0)
+			cell->frontier = key;
+		return true;
+	}
+
+	/* nothing claimable is there: no cell can say more */
+	if (frontier->complete)
+		return true;
+
+	/*
+	 * the scan began at the beginning; a cell that says "nothing" may be left
+	 * out
+	 */
+	return insert_cell(frontier, priority, key) || key.at == DT_NOEND;
+}
+
+bool
+gq_frontier_advance(GqType *entry, int generation, int16 priority, GqKey key, uint64 since)
+{
+	bool		taken = false;
+
+	SpinLockAcquire(&entry->mutex);
+	if (remembers(entry, since))
+	{
+		key = limit_by_events(entry, generation, priority, key, since);
+		taken = advance_cell(&entry->frontier[generation], priority, key);
+	}
+	SpinLockRelease(&entry->mutex);
+	return taken;
+}
+
+/* Does each event of this generation since then have a cell? */
+static bool
+events_have_cells(GqType *entry, int generation, uint64 since)
+{
+	for (uint64 number = since; number < entry->events_seen; number++)
+	{
+		GqEvent    *event = event_of(entry, number);
+
+		if (event->generation == generation &&
+			find_cell(&entry->frontier[generation], event->priority) == NULL)
+			return false;
+	}
+	return true;
+}
+
+void
+gq_frontier_complete(GqType *entry, int generation, uint64 since)
+{
+	SpinLockAcquire(&entry->mutex);
+	if (remembers(entry, since) && events_have_cells(entry, generation, since))
+		entry->frontier[generation].complete = true;
+	SpinLockRelease(&entry->mutex);
+}

@@ -1,0 +1,163 @@
+/*-------------------------------------------------------------------------
+ *
+ * types.h
+ *	  What shared memory knows of each task type: where its ready tasks begin
+ *	  (the frontier), how many it has, and who waits for it.
+ *
+ * An entry is made at the first use of a type in a database and stays; when
+ * the table is full, a type has none: its fetches scan from the beginning, its
+ * waiters wait as if for every type, its statistics are counted from the
+ * tables.  Slower, never wrong.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef GOQUE_SHARED_TYPES_H
+#define GOQUE_SHARED_TYPES_H
+
+#include "lib/ilist.h"
+#include "port/atomics.h"
+#include "storage/spin.h"
+
+#include "goque.h"
+
+#define GQ_MAX_TYPES 2048		/* entries, all databases together */
+#define GQ_CELLS 4				/* priorities with a frontier, per generation */
+#define GQ_EVENTS 32			/* pull-backs remembered */
+
+/* where an entry stands in a ready index, within its type and priority */
+typedef struct GqKey
+{
+	TimestampTz at;				/* next_attempt_at */
+	int64		id;
+} GqKey;
+
+static inline int
+gq_key_cmp(GqKey a, GqKey b)
+{
+	if (a.at != b.at)
+		return a.at < b.at ? -1 : 1;
+	if (a.id != b.id)
+		return a.id < b.id ? -1 : 1;
+	return 0;
+}
+
+/* the frontier of one priority in one generation */
+typedef struct GqCell
+{
+	int16		priority;
+	GqKey		frontier;		/* no claimable entry stands below it */
+} GqCell;
+
+/* ... of one type in one generation */
+typedef struct GqFrontier
+{
+	bool		complete;		/* every priority that has an entry has a cell */
+	uint8		ncells;			/* sorted by priority */
+	GqCell		cells[GQ_CELLS];
+} GqFrontier;
+
+/* an entry became claimable: scans that began before must not publish past it */
+typedef struct GqEvent
+{
+	int16		generation;
+	int16		priority;
+	GqKey		key;
+} GqEvent;
+
+typedef enum GqTotal
+{
+	GQ_TOTAL_ADDED,
+	GQ_TOTAL_FETCHED,
+	GQ_TOTAL_COMPLETED,
+	GQ_TOTAL_FAILED,
+	GQ_TOTAL_HEALED,
+	GQ_TOTAL_EXHAUSTED,
+	GQ_TOTAL_RELEASED,
+	GQ_TOTAL_CANCELED,
+	GQ_TOTALS
+} GqTotal;
+
+/* who wakes when the next task falls due; see shared/wakeup.c */
+typedef struct GqTimer
+{
+	TimestampTz at;				/* the owner wakes by then, DT_NOBEGIN: it is
+								 * about to look; DT_NOEND: no timer */
+	TimestampTz noted;			/* earliest that was left to the owner since
+								 * it began to look */
+	int			owner;			/* index of a waiter, or -1 */
+} GqTimer;
+
+/* who waits for one thing, first come, first woken; guarded by wait_lock */
+typedef struct GqLine
+{
+	pg_atomic_uint32 idle;		/* how many can be woken; may be read without
+								 * the lock */
+	int			nwaiters;		/* how many signed up: idle, or woken */
+	dlist_head	waiters;		/* the idle ones: GqWaitLink */
+	GqTimer		timer;
+} GqLine;
+
+typedef struct GqType
+{
+	/* set under types_lock, constant while in use */
+	bool		in_use;
+	Oid			database;
+	Oid			instance;		/* OID of goque.tasks_0: another one after a
+								 * DROP and CREATE EXTENSION */
+	char		name[GQ_MAX_TYPE_BYTES + 1];
+
+	slock_t		mutex;			/* guards the rest but the line */
+	uint64		events_seen;	/* events ever */
+	GqEvent		events[GQ_EVENTS];
+	GqFrontier	frontier[GQ_GENERATIONS];
+	bool		counted;		/* counts[] is true of the tables */
+	int64		counts[GQ_STATUSES];
+	int64		totals[GQ_TOTALS];
+	TimestampTz last_fetch_at;
+	int64		max_payload;	/* largest payload added, bytes */
+
+	GqLine		line;			/* who waits for it; guarded by wait_lock */
+} GqType;
+
+extern Size gq_types_shmem_size(void);
+extern void gq_types_shmem_init(void);
+
+/* The entry of a type of this database; made if need be; NULL: no room, or no
+ * shared memory. */
+extern GqType *gq_type_entry(Oid instance, const char *name);
+
+/* Is this entry still that type of this database? */
+extern bool gq_type_entry_is(const GqType *entry, Oid instance, const char *name);
+
+/* Call fn for each entry of this database (types_lock is not held meanwhile). */
+extern void gq_types_foreach(Oid instance, void (*fn) (GqType *entry, void *arg), void *arg);
+
+/* Give back the entries of other instances in this database, or of a database
+ * that is gone (keep_instance InvalidOid); not those that somebody waits for. */
+extern void gq_types_forget(Oid database, Oid keep_instance);
+
+/* For totals_file.c, in the postmaster alone: entry n if it is in use, else
+ * NULL (n from 0 to GQ_MAX_TYPES - 1); and an entry from the file. */
+extern GqType *gq_type_nth(int n);
+extern GqType *gq_type_restore(Oid database, Oid instance, const char *name);
+
+/* ---- the frontier: see the head of shared/types.c for the protocol ---- */
+
+/* Copy the frontier of all generations, and the number of events so far. */
+extern uint64 gq_frontier_read(GqType *entry, GqFrontier out[GQ_GENERATIONS]);
+
+/* An entry with this key is, or may be, claimable from now on. */
+extern void gq_frontier_pull_back(GqType *entry, int generation, int16 priority, GqKey key);
+
+/* Nothing is known any more of a generation (of all: -1). */
+extern void gq_frontier_forget(GqType *entry, int generation);
+
+/* A scan that began when events_seen was `since` found nothing claimable below
+ * `key` in this priority (key.at DT_NOEND: nothing at all).  Returns false if
+ * it was not taken: then this scan must not call gq_frontier_complete. */
+extern bool gq_frontier_advance(GqType *entry, int generation, int16 priority, GqKey key, uint64 since);
+
+/* A scan that began at `since` walked every priority of this generation. */
+extern void gq_frontier_complete(GqType *entry, int generation, uint64 since);
+
+#endif							/* GOQUE_SHARED_TYPES_H */

@@ -1,0 +1,187 @@
+/*-------------------------------------------------------------------------
+ *
+ * ring.c
+ *	  The ring of generations that tasks live in.
+ *
+ * The position of the ring and the mark of the last emptying are sequences:
+ * they are read at every call, must be seen at once by everybody, and would
+ * turn into a chain of dead rows under an old snapshot if they were rows.  A
+ * sequence may go back by a crash; either value may, without harm: tasks are
+ * then added to an older generation for a while.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/relation.h"
+#include "access/table.h"
+#include "access/transam.h"
+#include "access/xact.h"
+#include "commands/sequence.h"
+#include "miscadmin.h"
+#include "storage/bufmgr.h"
+#include "storage/lmgr.h"
+#include "utils/fmgrprotos.h"
+#include "utils/snapmgr.h"
+
+#include "compat.h"
+#include "store/ring.h"
+
+static int64
+read_sequence(Oid relid)
+{
+	Relation	rel = relation_open(relid, AccessShareLock);
+	Buffer		buffer = ReadBuffer(rel, 0);
+	Page		page;
+	HeapTupleData tuple;
+	ItemId		item;
+	int64		value;
+
+	LockBuffer(buffer, BUFFER_LOCK_SHARE);
+	page = BufferGetPage(buffer);
+	item = PageGetItemId(page, FirstOffsetNumber);
+	tuple.t_data = (HeapTupleHeader) PageGetItem(page, item);
+	tuple.t_len = ItemIdGetLength(item);
+	value = ((Form_pg_sequence_data) GETSTRUCT(&tuple))->last_value;
+	UnlockReleaseBuffer(buffer);
+	relation_close(rel, AccessShareLock);
+	return value;
+}
+
+static void
+write_sequence(Oid relid, int64 value)
+{
+	DirectFunctionCall2(setval_oid, ObjectIdGetDatum(relid), Int64GetDatum(value));
+}
+
+int64
+gq_ring_position(void)
+{
+	return read_sequence(gq_relid(GQ_REL_GENERATION_SEQ));
+}
+
+int
+gq_ring_current(void)
+{
+	return (int) (gq_ring_position() % GQ_GENERATIONS);
+}
+
+void
+gq_ring_advance(int64 position)
+{
+	write_sequence(gq_relid(GQ_REL_GENERATION_SEQ), position);
+}
+
+static GqGeneration *
+open_generation(int number, LOCKMODE lockmode)
+{
+	GqGeneration *generation = palloc0(sizeof(GqGeneration));
+
+	generation->number = number;
+	generation->lockmode = lockmode;
+	generation->keep_lock = lockmode != AccessShareLock;
+	generation->table = table_open(gq_relid_generation(number, GQ_PART_TABLE), lockmode);
+	return generation;
+}
+
+GqGeneration *
+gq_generation_open(int number)
+{
+	return open_generation(number, AccessShareLock);
+}
+
+/*
+ * Look again after the lock is taken: from then on the cleaner can tell that
+ * nothing is added to a generation that is not current any more, once nobody
+ * holds this lock on it.
+ */
+GqGeneration *
+gq_generation_open_current(void)
+{
+	for (;;)
+	{
+		int			number = gq_ring_current();
+		GqGeneration *generation = open_generation(number, RowExclusiveLock);
+
+		if (gq_ring_current() == number)
+			return generation;
+		generation->keep_lock = false;
+		gq_generation_close(generation);
+		CHECK_FOR_INTERRUPTS();
+	}
+}
+
+void
+gq_generation_for_write(GqGeneration *generation)
+{
+	if (generation->keep_lock)
+		return;
+	LockRelationOid(RelationGetRelid(generation->table), RowExclusiveLock);
+	generation->keep_lock = true;
+}
+
+Relation
+gq_generation_index(GqGeneration *generation, GqGenerationPart part)
+{
+	Relation   *rel = &generation->parts[part];
+
+	if (*rel == NULL)
+		*rel = index_open(gq_relid_generation(generation->number, part), generation->lockmode);
+	return *rel;
+}
+
+void
+gq_generation_close(GqGeneration *generation)
+{
+	LOCKMODE	release = generation->keep_lock ? NoLock : generation->lockmode;
+	ListCell   *lc;
+
+	for (int i = 0; i < GQ_GENERATION_PARTS; i++)
+		if (generation->parts[i] != NULL)
+			index_close(generation->parts[i], release);
+	foreach(lc, generation->others)
+		index_close((Relation) lfirst(lc), release);
+	table_close(generation->table, release);
+	pfree(generation);
+}
+
+bool
+gq_generation_is_void(int number)
+{
+	Relation	rel = table_open(gq_relid_generation(number, GQ_PART_TABLE), AccessShareLock);
+	bool		is_void = RelationGetNumberOfBlocks(rel) == 0;
+
+	table_close(rel, AccessShareLock);
+	return is_void;
+}
+
+/*
+ * A snapshot to which the emptying transaction still seems to run would see a
+ * generation without the tasks that were there when it was taken.
+ */
+void
+gq_ring_check_snapshot(Snapshot snapshot)
+{
+	int64		mark = read_sequence(gq_relid(GQ_REL_EMPTIED_SEQ));
+	FullTransactionId emptied = FullTransactionIdFromU64((uint64) mark);
+	FullTransactionId next = ReadNextFullTransactionId();
+
+	/* never, or so long ago that no snapshot can be older; or from another
+	 * cluster's count, after a restore */
+	if (mark == 0 || !FullTransactionIdPrecedes(emptied, next) ||
+		U64FromFullTransactionId(next) - (uint64) mark > PG_INT32_MAX / 2)
+		return;
+	if (XidInMVCCSnapshot(XidFromFullTransactionId(emptied), snapshot))
+		ereport(ERROR,
+				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				 errmsg("could not read tasks with a snapshot from before goque last emptied a table"),
+				 errdetail("Tasks that this snapshot should see are no longer stored."),
+				 errhint("Start the transaction again.")));
+}
+
+void
+gq_ring_mark_emptied(void)
+{
+	write_sequence(gq_relid(GQ_REL_EMPTIED_SEQ),
+				   (int64) U64FromFullTransactionId(GetTopFullTransactionId()));
+}

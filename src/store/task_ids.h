@@ -1,0 +1,25 @@
+/*-------------------------------------------------------------------------
+ *
+ * task_ids.h
+ *	  Ids of tasks by what they are like, read from the tables.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef GOQUE_STORE_TASK_IDS_H
+#define GOQUE_STORE_TASK_IDS_H
+
+#include "goque.h"
+
+/* Tasks of a type in a status whose error is like a pattern (NULL: any), the
+ * smallest ids first, at most `max` (< 0: all); palloc'd. */
+extern int64 *gq_task_ids(const char *type, GqStatus status, const char *error_like,
+						  int64 max, int64 *n);
+
+/* Tasks in processing whose lease ended by `now`; type NULL: of every type. */
+extern int64 *gq_task_ids_lease_over(const char *type, TimestampTz now, int64 *n);
+
+/* Waiting tasks that expired by `now`, at most `max`; `next`: when the next one
+ * will (DT_NOEND: none). */
+extern int64 *gq_task_ids_expired(TimestampTz now, int64 max, int64 *n, TimestampTz *next);
+
+#endif							/* GOQUE_STORE_TASK_IDS_H */

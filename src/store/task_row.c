@@ -1,0 +1,249 @@
+/*-------------------------------------------------------------------------
+ *
+ * task_row.c
+ *	  Rows of tasks: find, insert, update, delete, below the executor.
+ *
+ * A task moves to another generation when the cleaner empties its own, by a
+ * delete and an insert in one transaction.  A search therefore looks through
+ * all generations with one snapshot: it sees the row in exactly one of them.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/heapam.h"
+#include "access/nbtree.h"
+#include "access/xact.h"
+#include "catalog/index.h"
+#include "commands/sequence.h"
+#include "executor/executor.h"
+#include "miscadmin.h"
+#include "storage/lmgr.h"
+#include "utils/fmgroids.h"
+#include "utils/rel.h"
+
+#include "compat.h"
+#include "store/task_row.h"
+
+int64
+gq_row_next_id(void)
+{
+	return nextval_internal(gq_relid(GQ_REL_TASK_ID_SEQ), false);
+}
+
+TupleTableSlot *
+gq_row_virtual_slot(GqGeneration *generation)
+{
+	return MakeSingleTupleTableSlot(RelationGetDescr(generation->table), &TTSOpsVirtual);
+}
+
+/* ---- find ---- */
+
+static TupleTableSlot *
+find_in(GqGeneration *generation, int64 id, Snapshot snapshot)
+{
+	TupleTableSlot *slot = table_slot_create(generation->table, NULL);
+	Relation	index = gq_generation_index(generation, GQ_PART_PKEY);
+	IndexScanDesc scan;
+	ScanKeyData key;
+	bool		found;
+
+	ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(id));
+	scan = gq_index_beginscan(generation->table, index, snapshot, 1);
+	index_rescan(scan, &key, 1, NULL, 0);
+	found = index_getnext_slot(scan, ForwardScanDirection, slot);
+	index_endscan(scan);
+
+	if (found)
+		return slot;
+	ExecDropSingleTupleTableSlot(slot);
+	return NULL;
+}
+
+GqGeneration *
+gq_row_find(int64 id, Snapshot snapshot, TupleTableSlot **slot)
+{
+	int			current = gq_ring_current();
+
+	/* the youngest first: that is where most of the living are */
+	for (int i = 0; i < GQ_GENERATIONS; i++)
+	{
+		int			number = (current - i + GQ_GENERATIONS) % GQ_GENERATIONS;
+		GqGeneration *generation = gq_generation_open(number);
+
+		if (RelationGetNumberOfBlocks(generation->table) > 0)
+		{
+			*slot = find_in(generation, id, snapshot);
+			if (*slot != NULL)
+				return generation;
+		}
+		gq_generation_close(generation);
+	}
+	return NULL;
+}
+
+/* ---- index entries ---- */
+
+/* Open what ExecOpenIndices would: our indexes by name, and whatever others
+ * the table has. */
+static void
+open_indexes(GqGeneration *generation)
+{
+	List	   *oids;
+	ListCell   *lc;
+
+	if (generation->opened_for_insert)
+		return;
+	oids = RelationGetIndexList(generation->table);
+	foreach(lc, oids)
+	{
+		Oid			oid = lfirst_oid(lc);
+		int			part;
+
+		for (part = GQ_PART_PKEY; part < GQ_GENERATION_PARTS; part++)
+			if (oid == gq_relid_generation(generation->number, part))
+				break;
+		if (part < GQ_GENERATION_PARTS)
+			(void) gq_generation_index(generation, part);
+		else
+			generation->others = lappend(generation->others,
+										 index_open(oid, RowExclusiveLock));
+	}
+	list_free(oids);
+	generation->opened_for_insert = true;
+}
+
+static void
+insert_entry(GqGeneration *generation, GqGenerationPart part, const int *attrs, int nattrs,
+			 TupleTableSlot *slot, bool update)
+{
+	static IndexInfo info = {.type = T_IndexInfo};	/* btree looks at nothing in it */
+	Datum		values[INDEX_MAX_KEYS];
+	bool		nulls[INDEX_MAX_KEYS];
+
+	for (int i = 0; i < nattrs; i++)
+	{
+		values[i] = slot->tts_values[attrs[i] - 1];
+		nulls[i] = slot->tts_isnull[attrs[i] - 1];
+	}
+	info.ii_AmCache = NULL;
+	index_insert(gq_generation_index(generation, part), values, nulls, &slot->tts_tid,
+				 generation->table, part == GQ_PART_PKEY ? UNIQUE_CHECK_YES : UNIQUE_CHECK_NO,
+				 update, &info);
+}
+
+/* The general way, for an index that somebody made. */
+static void
+insert_other_entry(GqGeneration *generation, Relation index, TupleTableSlot *slot, bool update)
+{
+	EState	   *estate = CreateExecutorState();
+	ExprContext *econtext = GetPerTupleExprContext(estate);
+	IndexInfo  *info = BuildIndexInfo(index);
+	Datum		values[INDEX_MAX_KEYS];
+	bool		nulls[INDEX_MAX_KEYS];
+
+	econtext->ecxt_scantuple = slot;
+	info->ii_PredicateState = ExecPrepareQual(info->ii_Predicate, estate);
+	if (ExecQual(info->ii_PredicateState, econtext))
+	{
+		FormIndexDatum(info, slot, estate, values, nulls);
+		index_insert(index, values, nulls, &slot->tts_tid, generation->table,
+					 info->ii_Unique ? UNIQUE_CHECK_YES : UNIQUE_CHECK_NO, update, info);
+	}
+	FreeExecutorState(estate);
+}
+
+static void
+insert_entries(GqGeneration *generation, TupleTableSlot *slot, GqIndexesToUpdate which, bool update)
+{
+	static const int pkey[] = {GQ_ATT_ID};
+	static const int ready[] = {GQ_ATT_TYPE, GQ_ATT_PRIORITY, GQ_ATT_NEXT_ATTEMPT_AT, GQ_ATT_ID};
+	static const int external_id[] = {GQ_ATT_TYPE, GQ_ATT_EXTERNAL_ID};
+	static const int expires_at[] = {GQ_ATT_EXPIRES_AT};
+	ListCell   *lc;
+
+	open_indexes(generation);
+	if (which == GQ_INDEXES_ALL)
+	{
+		insert_entry(generation, GQ_PART_PKEY, pkey, lengthof(pkey), slot, update);
+		insert_entry(generation, GQ_PART_READY, ready, lengthof(ready), slot, false);
+		if (!slot->tts_isnull[GQ_ATT_EXTERNAL_ID - 1])
+			insert_entry(generation, GQ_PART_EXTERNAL_ID, external_id, lengthof(external_id), slot, update);
+		if (!slot->tts_isnull[GQ_ATT_EXPIRES_AT - 1])
+			insert_entry(generation, GQ_PART_EXPIRES_AT, expires_at, lengthof(expires_at), slot, update);
+	}
+	foreach(lc, generation->others)
+	{
+		Relation	index = lfirst(lc);
+
+		if (which == GQ_INDEXES_ALL || gq_index_is_summarizing(index))
+			insert_other_entry(generation, index, slot, update);
+	}
+}
+
+/* ---- insert, update, delete ---- */
+
+void
+gq_row_insert(GqGeneration *generation, TupleTableSlot **slots, int n)
+{
+	CommandId	cid = GetCurrentCommandId(true);
+
+	if (n == 1)
+		table_tuple_insert(generation->table, slots[0], cid, 0, NULL);
+	else
+		table_multi_insert(generation->table, slots, n, cid, 0, NULL);
+	for (int i = 0; i < n; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		insert_entries(generation, slots[i], GQ_INDEXES_ALL, false);
+	}
+}
+
+void
+gq_row_form_version(TupleTableSlot *slot, const GqChanges *changes, TupleTableSlot *new_slot)
+{
+	slot_getallattrs(slot);
+	ExecClearTuple(new_slot);
+	memcpy(new_slot->tts_values, slot->tts_values, sizeof(Datum) * GQ_TASK_NATTS);
+	memcpy(new_slot->tts_isnull, slot->tts_isnull, sizeof(bool) * GQ_TASK_NATTS);
+	for (int i = 0; i < GQ_TASK_NATTS; i++)
+		if (changes->set & (1u << i))
+		{
+			new_slot->tts_values[i] = changes->values[i];
+			new_slot->tts_isnull[i] = (changes->nulls & (1u << i)) != 0;
+		}
+	ExecStoreVirtualTuple(new_slot);
+}
+
+TM_Result
+gq_row_update(GqGeneration *generation, TupleTableSlot *slot, const GqChanges *changes,
+			  Snapshot crosscheck, bool wait, TupleTableSlot *new_slot)
+{
+	TupleTableSlot *next = new_slot ? new_slot : gq_row_virtual_slot(generation);
+	TM_FailureData tmfd;
+	LockTupleMode lockmode;
+	GqIndexesToUpdate which;
+	TM_Result	result;
+
+	gq_generation_for_write(generation);
+	gq_row_form_version(slot, changes, next);
+
+	result = gq_table_tuple_update(generation->table, &slot->tts_tid, next,
+								   GetCurrentCommandId(true), crosscheck, wait,
+								   &tmfd, &lockmode, &which);
+	if (result == TM_Ok && which != GQ_INDEXES_NONE)
+		insert_entries(generation, next, which, true);
+	if (new_slot == NULL)
+		ExecDropSingleTupleTableSlot(next);
+	return result;
+}
+
+TM_Result
+gq_row_delete(GqGeneration *generation, TupleTableSlot *slot, Snapshot crosscheck, bool wait)
+{
+	TM_FailureData tmfd;
+
+	gq_generation_for_write(generation);
+	return gq_table_tuple_delete(generation->table, &slot->tts_tid, GetCurrentCommandId(true),
+								 crosscheck, wait, &tmfd);
+}

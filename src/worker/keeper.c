@@ -1,0 +1,379 @@
+/*-------------------------------------------------------------------------
+ *
+ * keeper.c
+ *	  The process that keeps one database's queue in order: it ends expired
+ *	  leases, cancels what has expired, applies retention, checks.
+ *
+ * It first looks for the extension, and exits if there is none, or one of
+ * another version than this library.  Then it does its duties (core/maintain.h)
+ * when each is due, every one in a transaction of its own, and sleeps until the
+ * next is.  A duty tells when it is next due; a session that makes something
+ * fall due earlier sets this process's latch (gq_database_due).  Whoever needs
+ * a duty at all says so, so a keeper that has had nothing to do for a while
+ * exits: the launcher starts one again in time.
+ *
+ * A duty that fails is reported (a line a minute at most) and tried again a few
+ * seconds later, by the same process: a fault that ends must not be waited for
+ * longer, nor cost a process start each time; and the other duties go on.  Any
+ * other error ends the process, and so do very many failures in a row, in case
+ * it is the process that is broken.
+ *
+ * Against DROP EXTENSION: a duty runs under a share lock on the extension, taken
+ * only if it is free.  So a DROP waits for one duty at most, and none starts
+ * after it.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/pg_extension.h"
+#include "commands/dbcommands.h"
+#include "miscadmin.h"
+#include "storage/ipc.h"
+#include "storage/lmgr.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/timestamp.h"
+
+#include "compat.h"
+#include "core/maintain.h"
+#include "guc.h"
+#include "shared/keepers.h"
+#include "worker/worker.h"
+
+#define CHECK_EVERY_MS (60 * 1000)
+#define LINGER_MS (60 * 1000)	/* without anything to do, before it leaves */
+#define BUSY_EXTENSION_MS 1000	/* until the next look when it is locked */
+#define MAX_RETRY_MS 5000
+#define MAX_FAILURES 100		/* in a row, of one duty, in one process */
+
+typedef struct Duty
+{
+	TimestampTz (*run) (TimestampTz now);
+	const int  *interval_ms;	/* it runs no more often than so */
+	const char *activity;
+
+	TimestampTz ran_at;
+	TimestampTz wants_at;		/* what it returned, or earlier if asked for */
+	bool		unpaced;		/* then, whatever the interval */
+	int			failures;		/* in a row */
+} Duty;
+
+static const int check_interval_ms = CHECK_EVERY_MS;
+
+static Duty duties[GQ_DUTIES] = {
+	[GQ_DUTY_HEAL] = {gq_duty_heal, &gq_heal_interval, "goque: heal"},
+	[GQ_DUTY_EXPIRE] = {gq_duty_expire, &gq_heal_interval, "goque: expire"},
+	[GQ_DUTY_CLEAN] = {gq_duty_clean, &gq_clean_interval, "goque: clean"},
+	[GQ_DUTY_CHECK] = {gq_duty_check, &check_interval_ms, "goque: check"},
+};
+
+static const char *database_name;
+static uint32 seen_announced;
+
+/* ---- the extension ---- */
+
+typedef struct Extension
+{
+	Oid			oid;			/* InvalidOid: not here */
+	char		version[GQ_MAX_VERSION_BYTES];
+} Extension;
+
+static Extension extension;
+
+static void
+read_extension(Extension *result)
+{
+	Relation	rel = table_open(ExtensionRelationId, AccessShareLock);
+	SysScanDesc scan;
+	ScanKeyData key;
+	HeapTuple	tuple;
+
+	memset(result, 0, sizeof(Extension));
+	ScanKeyInit(&key, Anum_pg_extension_extname, BTEqualStrategyNumber, F_NAMEEQ,
+				CStringGetDatum("goque"));
+	scan = systable_beginscan(rel, ExtensionNameIndexId, true, NULL, 1, &key);
+	tuple = systable_getnext(scan);
+	if (HeapTupleIsValid(tuple))
+	{
+		bool		isnull;
+		Datum		version = heap_getattr(tuple, Anum_pg_extension_extversion,
+										   RelationGetDescr(rel), &isnull);
+
+		result->oid = ((Form_pg_extension) GETSTRUCT(tuple))->oid;
+		if (!isnull)
+			text_to_cstring_buffer(DatumGetTextPP(version), result->version,
+								   sizeof(result->version));
+	}
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+}
+
+static void
+warn_mismatch(void)
+{
+	ereport(WARNING,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("goque does not heal or clean in database \"%s\"", database_name),
+			 errdetail("The extension is of version %s, the library that the server has loaded of version %s.",
+					   extension.version, GQ_VERSION),
+			 errhint("Run \"ALTER EXTENSION goque UPDATE\" there, or restart the server if the library was updated.")));
+}
+
+/*
+ * Note what is here; exit unless it is the extension of our version.
+ */
+static void
+look_for_extension(void)
+{
+	GqDatabaseState state;
+	bool		news;
+
+	seen_announced = gq_keeper_announced();
+	gq_worker_begin("goque: look for the extension");
+	if (database_name == NULL)
+		database_name = MemoryContextStrdup(TopMemoryContext, get_database_name(MyDatabaseId));
+	read_extension(&extension);
+	gq_worker_commit();
+
+	if (!OidIsValid(extension.oid))
+		state = GQ_DATABASE_WITHOUT;
+	else if (strcmp(extension.version, GQ_VERSION) == 0)
+		state = GQ_DATABASE_WITH;
+	else
+		state = GQ_DATABASE_MISMATCH;
+
+	news = gq_keeper_found(state, extension.version, seen_announced);
+	if (state == GQ_DATABASE_WITH)
+		return;
+	if (state == GQ_DATABASE_MISMATCH && news)
+		warn_mismatch();
+	gq_keeper_leaves(DT_NOEND);
+	proc_exit(0);
+}
+
+/*
+ * In a duty's transaction: is the extension here, and will it be until the end?
+ */
+static bool
+hold_extension(void)
+{
+	Extension	now;
+
+	if (!ConditionalLockDatabaseObject(ExtensionRelationId, extension.oid, 0, AccessShareLock))
+		return false;
+	read_extension(&now);
+	return now.oid == extension.oid && strcmp(now.version, extension.version) == 0;
+}
+
+/* ---- duties ---- */
+
+static TimestampTz
+duty_due_at(const Duty *duty)
+{
+	if (duty->unpaced || duty->wants_at == DT_NOEND)
+		return duty->wants_at;
+	return Max(duty->wants_at,
+			   TimestampTzPlusMilliseconds(duty->ran_at, *duty->interval_ms));
+}
+
+static TimestampTz
+earliest_due_at(void)
+{
+	TimestampTz result = DT_NOEND;
+
+	for (int i = 0; i < GQ_DUTIES; i++)
+		result = Min(result, duty_due_at(&duties[i]));
+	return result;
+}
+
+/*
+ * All are due at the start, but for heal: workers that a restart of the server
+ * cut off may come back and finish first.
+ */
+static void
+init_duties(void)
+{
+	TimestampTz now = GetCurrentTimestamp();
+
+	for (int i = 0; i < GQ_DUTIES; i++)
+		duties[i].wants_at = now;
+	duties[GQ_DUTY_HEAL].wants_at =
+		TimestampTzPlusMilliseconds(gq_launcher_first_start(), gq_heal_interval);
+}
+
+/*
+ * Somebody asked for a look by `at`, not saying at what.  A clock that was set
+ * back makes all duties due.
+ */
+static void
+hasten_duties(TimestampTz at, TimestampTz now)
+{
+	static TimestampTz last_now = 0;
+
+	for (int i = 0; i < GQ_DUTIES; i++)
+	{
+		if (now < last_now)
+		{
+			duties[i].ran_at = 0;
+			duties[i].wants_at = now;
+		}
+		else if (!duties[i].unpaced)
+			duties[i].wants_at = Min(duties[i].wants_at, at);
+	}
+	last_now = now;
+}
+
+static void
+duty_context(void *arg)
+{
+	errcontext("goque's duty \"%s\" in database \"%s\"",
+			   gq_activity_names[(Duty *) arg - duties], database_name);
+}
+
+static bool
+all_well(void)
+{
+	for (int i = 0; i < GQ_DUTIES; i++)
+	{
+		if (duties[i].failures > 0)
+			return false;
+	}
+	return true;
+}
+
+static void
+do_duty(Duty *duty, TimestampTz now)
+{
+	ErrorContextCallback context = {error_context_stack, duty_context, duty};
+
+	error_context_stack = &context;
+	gq_worker_begin(duty->activity);
+	if (hold_extension())
+	{
+		duty->wants_at = duty->run(now);
+		duty->unpaced = duty->wants_at <= now;	/* there is more to do */
+	}
+	else
+	{
+		duty->wants_at = TimestampTzPlusMilliseconds(now, BUSY_EXTENSION_MS);
+		duty->unpaced = true;
+	}
+	gq_worker_commit();
+	error_context_stack = context.previous;
+}
+
+/*
+ * The error is being handled: report it if it is time to, and try again soon.
+ */
+static void
+duty_failed(Duty *duty, TimestampTz now)
+{
+	HOLD_INTERRUPTS();
+	if (gq_keeper_failed(now))
+		EmitErrorReport();
+	gq_worker_abort();
+	FlushErrorState();
+	RESUME_INTERRUPTS();
+
+	if (++duty->failures >= MAX_FAILURES)
+		proc_exit(1);
+	duty->wants_at =
+		TimestampTzPlusMilliseconds(now, Min(1000 << Min(duty->failures - 1, 10), MAX_RETRY_MS));
+	duty->unpaced = true;
+}
+
+static void
+try_duty(GqActivity which, TimestampTz now)
+{
+	Duty	   *duty = &duties[which];
+
+	gq_keeper_doing(which);
+	duty->ran_at = now;
+	PG_TRY();
+	{
+		do_duty(duty, now);
+		duty->failures = 0;
+		gq_keeper_done(which, now, all_well());
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(TopMemoryContext);
+		duty_failed(duty, now);
+	}
+	PG_END_TRY();
+	gq_keeper_doing(GQ_IDLE);
+}
+
+/*
+ * Do what is due, in turn.  Returns when the next is.
+ */
+static TimestampTz
+run_duties(void)
+{
+	for (int i = 0; i < GQ_DUTIES; i++)
+	{
+		TimestampTz now = GetCurrentTimestamp();
+
+		if (duty_due_at(&duties[i]) <= now)
+			try_duty(i, now);
+	}
+	return earliest_due_at();
+}
+
+/* ---- the process ---- */
+
+/*
+ * It leaves when nothing has been due, and nothing will be, for a while; or at
+ * once when others wait for a process.
+ */
+static void
+leave_if_idle(TimestampTz next)
+{
+	static TimestampTz busy_at = 0;
+	TimestampTz now = GetCurrentTimestamp();
+
+	if (now < busy_at || next < TimestampTzPlusMilliseconds(now, LINGER_MS))
+		busy_at = now;
+	if (now >= TimestampTzPlusMilliseconds(busy_at, LINGER_MS) || gq_keeper_in_a_hurry())
+	{
+		gq_keeper_leaves(next);
+		proc_exit(0);
+	}
+}
+
+void
+gq_keeper_main(Datum main_arg)
+{
+	uint32		wait_event = 0;
+	uint32		generation;
+	Oid			database;
+
+	memcpy(&generation, MyBgworkerEntry->bgw_extra, sizeof(generation));
+	gq_worker_init(0);
+	database = gq_keeper_enter(DatumGetInt32(main_arg), generation);
+	if (!OidIsValid(database))
+		proc_exit(0);
+	gq_worker_connect(database);
+	gq_wait_event(&wait_event, "GoqueKeeperMain");
+
+	look_for_extension();
+	init_duties();
+	for (;;)
+	{
+		TimestampTz next;
+
+		if (gq_keeper_announced() != seen_announced)
+			look_for_extension();
+		hasten_duties(gq_keeper_asked(), GetCurrentTimestamp());
+		next = gq_keeper_sleeps(run_duties());
+		if (next > GetCurrentTimestamp())
+			leave_if_idle(next);
+		gq_worker_sleep(next, wait_event);
+	}
+}
