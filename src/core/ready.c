@@ -63,9 +63,8 @@ typedef struct Branch
 
 	GqGeneration *generation;	/* once it is open */
 	IndexScanDesc index_scan;	/* of the current priority, or NULL */
+	ScanKeyData row[2];			/* where it begins; its key points here */
 	TupleTableSlot *slot;
-	bool		walked;			/* every priority to its end */
-	bool		refused;		/* a frontier was not taken */
 	bool		at_task;		/* position is that of a ready task, in slot */
 	bool		kept;			/* one of this priority is still to be had: */
 	GqKey		kept_key;		/* the frontier stays here */
@@ -177,6 +176,44 @@ cell_is_empty(const GqCell *cell)
 	return cell->frontier.at == DT_NOEND;
 }
 
+/* A cell at the beginning of a priority that has none; false: no room. */
+static bool
+insert_cell(Branch *branch, int16 priority)
+{
+	GqFrontier *frontier = &branch->frontier;
+	const GqKey begin = {DT_NOBEGIN, 0};
+	int			i;
+
+	if (frontier->ncells == GQ_CELLS)
+		return false;
+	for (i = frontier->ncells; i > 0 && frontier->cells[i - 1].priority > priority; i--)
+		frontier->cells[i] = frontier->cells[i - 1];
+	frontier->cells[i] = (GqCell) {priority, begin};
+	frontier->ncells++;
+	return branch->entry == NULL ||
+		gq_frontier_advance(branch->entry, branch->number, priority, begin, branch->since);
+}
+
+/* Find the priorities of a generation of which they are not all known. */
+static void
+discover_priorities(Branch *branch)
+{
+	GqFrontier *frontier = &branch->frontier;
+	int			priority;
+
+	for (int from = PG_INT16_MIN; next_priority_in_index(branch, from, &priority); from = priority + 1)
+	{
+		const GqCell *cell = next_cell(frontier, priority);
+
+		CHECK_FOR_INTERRUPTS();
+		if ((cell == NULL || cell->priority != priority) && !insert_cell(branch, priority))
+			return;
+	}
+	frontier->complete = true;
+	if (branch->entry != NULL)
+		gq_frontier_complete(branch->entry, branch->number, branch->since);
+}
+
 /* The next priority to walk, from `from` on, and where its walk begins. */
 static bool
 next_start(Branch *branch, int from, Position *start)
@@ -194,6 +231,7 @@ next_start(Branch *branch, int from, Position *start)
 		}
 		else
 		{
+			/* more of them than there is room for */
 			if (!next_priority_in_index(branch, from, &priority))
 				return false;
 			cell = next_cell(&branch->frontier, priority);
@@ -217,10 +255,9 @@ next_start(Branch *branch, int from, Position *start)
 static void
 publish(Branch *branch, GqKey key)
 {
-	if (branch->entry != NULL &&
-		!gq_frontier_advance(branch->entry, branch->number, branch->position.priority, key,
-							 branch->since))
-		branch->refused = true;
+	if (branch->entry != NULL)
+		(void) gq_frontier_advance(branch->entry, branch->number, branch->position.priority, key,
+								   branch->since);
 }
 
 static void
@@ -228,13 +265,12 @@ begin_priority(Branch *branch, Position start)
 {
 	Relation	index = gq_generation_index(branch->generation, GQ_PART_READY);
 	ScanKeyData keys[3];
-	ScanKeyData row[2];
 	int			nkeys = 2;
 
 	key_of_type(&keys[0], branch->type);
 	key_of_priority(&keys[1], BTEqualStrategyNumber, F_INT2EQ, start.priority);
 	if (start.key.at != DT_NOBEGIN)
-		key_of_position(&keys[nkeys++], row, start.key);
+		key_of_position(&keys[nkeys++], branch->row, start.key);
 	branch->index_scan = gq_index_beginscan(branch->generation->table, index,
 											branch->scan->snapshot, nkeys);
 	index_rescan(branch->index_scan, keys, nkeys, NULL, 0);
@@ -284,6 +320,8 @@ open_branch(Branch *branch)
 	branch->slot = table_slot_create(branch->generation->table, NULL);
 	branch->scan->opened = lappend(branch->scan->opened, branch);
 	MemoryContextSwitchTo(old);
+	if (!branch->frontier.complete)
+		discover_priorities(branch);
 }
 
 /* Go to the branch's next ready task; false: it has no more. */
@@ -312,7 +350,6 @@ advance_branch(Branch *branch)
 			return branch->at_task = true;
 		from = start.priority + 1;
 	}
-	branch->walked = true;
 	return false;
 }
 
@@ -477,8 +514,6 @@ gq_ready_end(GqReadyScan *scan)
 
 		if (branch->index_scan != NULL)
 			end_priority(branch, branch->position.key);
-		if (branch->walked && !branch->refused && branch->entry != NULL)
-			gq_frontier_complete(branch->entry, branch->number, branch->since);
 		ExecDropSingleTupleTableSlot(branch->slot);
 		gq_generation_close(branch->generation);
 	}

@@ -337,8 +337,8 @@ gq_keeper_not_started(const GqKeeperStart *start, GqStartFailure why, TimestampT
 /* ---- a keeper ---- */
 
 /*
- * Give the slot back.  Whoever leaves without gq_keeper_leaves, and was not
- * stopped by somebody, has failed; what was due is due still.
+ * Give the slot back.  Who exits without gq_keeper_leaves was stopped, or (with
+ * another code than 0) failed: what was due is due still.
  */
 static void
 keeper_exit(int code, Datum arg)
@@ -352,7 +352,7 @@ keeper_exit(int code, Datum arg)
 	if (!leaving)
 	{
 		pg_atomic_write_u64(&slot->wakes_at, (uint64) now);
-		if (ProcDiePending)
+		if (code == 0)
 			slot->next_start_at = after_ms(now, STOPPED_PAUSE_MS);
 		else
 			note_failure(slot, now);

@@ -226,6 +226,7 @@ gq_row_update(GqGeneration *generation, TupleTableSlot *slot, const GqChanges *c
 	TM_Result	result;
 
 	gq_generation_for_write(generation);
+	CheckCmdReplicaIdentity(generation->table, CMD_UPDATE);
 	gq_row_form_version(slot, changes, next);
 
 	result = gq_table_tuple_update(generation->table, &slot->tts_tid, next,
@@ -244,6 +245,7 @@ gq_row_delete(GqGeneration *generation, TupleTableSlot *slot, Snapshot crosschec
 	TM_FailureData tmfd;
 
 	gq_generation_for_write(generation);
+	CheckCmdReplicaIdentity(generation->table, CMD_DELETE);
 	return gq_table_tuple_delete(generation->table, &slot->tts_tid, GetCurrentCommandId(true),
 								 crosscheck, wait, &tmfd);
 }

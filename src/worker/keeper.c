@@ -75,6 +75,7 @@ static Duty duties[GQ_DUTIES] = {
 
 static const char *database_name;
 static uint32 seen_announced;
+static bool look_again;			/* found in a duty */
 
 /* ---- the extension ---- */
 
@@ -134,6 +135,7 @@ look_for_extension(void)
 	GqDatabaseState state;
 	bool		news;
 
+	look_again = false;
 	seen_announced = gq_keeper_announced();
 	gq_worker_begin("goque: look for the extension");
 	if (database_name == NULL)
@@ -168,7 +170,8 @@ hold_extension(void)
 	if (!ConditionalLockDatabaseObject(ExtensionRelationId, extension.oid, 0, AccessShareLock))
 		return false;
 	read_extension(&now);
-	return now.oid == extension.oid && strcmp(now.version, extension.version) == 0;
+	look_again = now.oid != extension.oid || strcmp(now.version, extension.version) != 0;
+	return !look_again;
 }
 
 /* ---- duties ---- */
@@ -338,7 +341,7 @@ leave_if_idle(TimestampTz next)
 	static TimestampTz busy_at = 0;
 	TimestampTz now = GetCurrentTimestamp();
 
-	if (now < busy_at || next < TimestampTzPlusMilliseconds(now, LINGER_MS))
+	if (busy_at == 0 || now < busy_at || next < TimestampTzPlusMilliseconds(now, LINGER_MS))
 		busy_at = now;
 	if (now >= TimestampTzPlusMilliseconds(busy_at, LINGER_MS) || gq_keeper_in_a_hurry())
 	{
@@ -368,7 +371,7 @@ gq_keeper_main(Datum main_arg)
 	{
 		TimestampTz next;
 
-		if (gq_keeper_announced() != seen_announced)
+		if (look_again || gq_keeper_announced() != seen_announced)
 			look_for_extension();
 		hasten_duties(gq_keeper_asked(), GetCurrentTimestamp());
 		next = gq_keeper_sleeps(run_duties());
