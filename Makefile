@@ -39,7 +39,9 @@ OBJS = \
 	src/core/sleep.o \
 	src/core/add.o \
 	src/core/unique.o \
+	src/core/bulk.o \
 	src/core/change.o \
+	src/core/installation.o \
 	src/core/finish.o \
 	src/core/heal.o \
 	src/core/retain.o \
@@ -47,6 +49,7 @@ OBJS = \
 	src/core/token.o \
 	src/core/detail.o \
 	src/core/xact.o \
+	src/store/prepared.o \
 	src/store/relations.o \
 	src/store/ring.o \
 	src/store/task_row.o \

@@ -13,9 +13,9 @@
 #include "utils/timestamp.h"
 
 #include "api/args.h"
+#include "core/installation.h"
 #include "core/maintain.h"
 #include "core/xact.h"
-#include "store/ring.h"
 
 PG_FUNCTION_INFO_V1(goque_heal);
 PG_FUNCTION_INFO_V1(goque_clean);
@@ -76,7 +76,7 @@ goque_announce(PG_FUNCTION_ARGS)
 Datum
 goque_snapshot_guard(PG_FUNCTION_ARGS)
 {
-	gq_ring_check_snapshot(GetActiveSnapshot());
+	gq_check_snapshot(GetActiveSnapshot());
 	PG_RETURN_BOOL(true);
 }
 
@@ -92,8 +92,6 @@ goque_generation_changed(PG_FUNCTION_ARGS)
 
 	if (!CALLED_AS_TRIGGER(fcinfo))
 		elog(ERROR, "goque.generation_changed() was not called as a trigger");
-	for (int g = 0; g < GQ_GENERATIONS; g++)
-		if (RelationGetRelid(trigger->tg_relation) == gq_relid_generation(g, GQ_PART_TABLE))
-			gq_xact_forget_frontier(g);
+	gq_xact_forget_frontier(RelationGetRelid(trigger->tg_relation));
 	return PointerGetDatum(NULL);
 }

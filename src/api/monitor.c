@@ -22,9 +22,12 @@
 #include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
 #include "utils/timestamp.h"
+#include "utils/tuplestore.h"
 
 #include "api/args.h"
+#include "core/installation.h"
 #include "core/interval.h"
 #include "core/settings.h"
 #include "guc.h"
@@ -33,8 +36,6 @@
 #include "shared/shmem.h"
 #include "shared/types.h"
 #include "shared/wakeup.h"
-#include "store/relations.h"
-#include "store/types_in_use.h"
 
 PG_FUNCTION_INFO_V1(goque_type_counters);
 PG_FUNCTION_INFO_V1(goque_types_in_use);
@@ -147,7 +148,7 @@ emit_type(GqType *entry, void *arg)
 
 	memcpy(name, entry->name, sizeof(name));
 	c = read_counters(entry);
-	if (!gq_type_entry_is(entry, gq_instance(), name))
+	if (gq_type_of(name) != entry)
 		return;					/* given to somebody else meanwhile */
 
 	put_text(&row, name);
@@ -170,7 +171,7 @@ goque_type_counters(PG_FUNCTION_ARGS)
 {
 	InitMaterializedSRF(fcinfo, 0);
 	if (gq_shared != NULL)
-		gq_types_foreach(gq_instance(), emit_type, fcinfo->resultinfo);
+		gq_each_type(emit_type, fcinfo->resultinfo);
 	return (Datum) 0;
 }
 
@@ -183,7 +184,7 @@ goque_types_in_use(PG_FUNCTION_ARGS)
 	int			n;
 
 	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
-	names = gq_types_in_use(&n);
+	names = gq_type_names(&n);
 	for (int i = 0; i < n; i++)
 	{
 		Row			row = {0};
@@ -209,7 +210,7 @@ goque_frontier(PG_FUNCTION_ARGS)
 
 	if (gq_shared == NULL || generation < 0 || generation >= GQ_GENERATIONS ||
 		strlen(type) > GQ_MAX_TYPE_BYTES ||
-		(entry = gq_type_entry(gq_instance(), type)) == NULL)
+		(entry = gq_type_of(type)) == NULL)
 		PG_RETURN_TIMESTAMPTZ(DT_NOBEGIN);
 
 	gq_frontier_read(entry, frontier);
@@ -282,7 +283,7 @@ goque_leases(PG_FUNCTION_ARGS)
 	int			n = 0;
 
 	InitMaterializedSRF(fcinfo, 0);
-	leases = gq_shared ? gq_leases_all(gq_instance(), &n) : NULL;
+	leases = gq_leases_here(&n);
 	for (int i = 0; i < n; i++)
 	{
 		Row			row = {0};
@@ -364,7 +365,7 @@ static void
 emit_holders(ReturnSetInfo *rsinfo)
 {
 	int			n;
-	GqLease    *leases = gq_leases_all(gq_instance(), &n);
+	GqLease    *leases = gq_leases_here(&n);
 	int			end;
 
 	if (n > 1)

@@ -8,16 +8,14 @@
  */
 #include "postgres.h"
 
-#include "miscadmin.h"
 #include "utils/builtins.h"
-#include "utils/memutils.h"
 #include "utils/timestamp.h"
 
 #include "api/args.h"
 #include "api/batch.h"
+#include "core/bulk.h"
 #include "core/finish.h"
 #include "core/status.h"
-#include "store/task_ids.h"
 
 PG_FUNCTION_INFO_V1(goque_cancel);
 PG_FUNCTION_INFO_V1(goque_cancel_many);
@@ -54,28 +52,6 @@ read_max_tasks(FunctionCallInfo fcinfo, int n)
 {
 	return PG_ARGISNULL(n) ? -1
 		: gq_check_range("max_tasks", PG_GETARG_INT32(n), 1, PG_INT32_MAX);
-}
-
-/* Do it to each of them; how many it was done to. */
-static int64
-for_each(const int64 *ids, int64 n, bool (*step) (int64 id))
-{
-	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "goque for each task",
-												  ALLOCSET_DEFAULT_SIZES);
-	int64		count = 0;
-
-	for (int64 i = 0; i < n; i++)
-	{
-		MemoryContext old = MemoryContextSwitchTo(scratch);
-
-		CHECK_FOR_INTERRUPTS();
-		if (step(ids[i]))
-			count++;
-		MemoryContextSwitchTo(old);
-		MemoryContextReset(scratch);
-	}
-	MemoryContextDelete(scratch);
-	return count;
 }
 
 /* ---- cancel ---- */
@@ -124,12 +100,9 @@ goque_cancel_all(PG_FUNCTION_ARGS)
 	char	   *type = gq_arg_type(fcinfo, 0);
 	GqStatus	status = read_status(fcinfo, 1, GQ_NEW, false);
 	int64		max_tasks = read_max_tasks(fcinfo, 2);
-	int64		n;
-	int64	   *ids;
 
 	gq_require_writable("goque_cancel_all()");
-	ids = gq_task_ids(type, status, NULL, max_tasks, &n);
-	PG_RETURN_INT64(for_each(ids, n, gq_cancel));
+	PG_RETURN_INT64(gq_cancel_all(type, status, max_tasks));
 }
 
 /* ---- retry ---- */
@@ -176,12 +149,6 @@ goque_retry_many(PG_FUNCTION_ARGS)
 	return gq_batch_run(fcinfo, &batch, retry_one, &run_at);
 }
 
-static bool
-retry_now(int64 id)
-{
-	return gq_retry(id, 0);
-}
-
 /*
  * goque_retry_all(type, status, max_tasks, error_like) returns bigint
  *
@@ -194,12 +161,9 @@ goque_retry_all(PG_FUNCTION_ARGS)
 	GqStatus	status = read_status(fcinfo, 1, GQ_ATTEMPTS_LEFT, true);
 	int64		max_tasks = read_max_tasks(fcinfo, 2);
 	char	   *error_like = PG_ARGISNULL(3) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(3));
-	int64		n;
-	int64	   *ids;
 
 	gq_require_writable("goque_retry_all()");
-	ids = gq_task_ids(type, status, error_like, max_tasks, &n);
-	PG_RETURN_INT64(for_each(ids, n, retry_now));
+	PG_RETURN_INT64(gq_retry_all(type, status, error_like, max_tasks));
 }
 
 /* ---- reschedule, purge ---- */

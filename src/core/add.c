@@ -22,6 +22,7 @@
 #include "core/add.h"
 #include "core/change.h"
 #include "core/detail.h"
+#include "core/installation.h"
 #include "core/unique.h"
 #include "core/xact.h"
 #include "shared/shmem.h"
@@ -103,7 +104,7 @@ static void
 insert_tasks(const GqAddOptions *options, GqNewTask *tasks, int n)
 {
 	GqGeneration *generation = gq_generation_open_current();
-	GqType	   *entry = gq_shared != NULL ? gq_type_entry(gq_instance(), options->type) : NULL;
+	GqType	   *entry = gq_type_of(options->type);
 	Datum		type = CStringGetTextDatum(options->type);
 	TupleTableSlot *slots[BATCH_ROWS];
 	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "goque add",

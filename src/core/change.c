@@ -25,6 +25,7 @@
 #include "utils/timestamp.h"
 
 #include "core/change.h"
+#include "core/installation.h"
 #include "core/xact.h"
 #include "shared/shmem.h"
 
@@ -46,7 +47,7 @@ gq_change_entry(const GqTask *task)
 	if (gq_shared == NULL)
 		return NULL;
 	name = gq_task_type(task);
-	entry = gq_type_entry(gq_instance(), name);
+	entry = gq_type_of(name);
 	pfree(name);
 	return entry;
 }

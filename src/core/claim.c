@@ -20,6 +20,7 @@
 
 #include "core/change.h"
 #include "core/claim.h"
+#include "core/installation.h"
 #include "core/interval.h"
 #include "core/ready.h"
 #include "core/token.h"
@@ -98,7 +99,7 @@ note_fetches(const GqClaim *claim, TimestampTz now)
 {
 	if (gq_shared != NULL)
 		for (int i = 0; i < claim->ntypes; i++)
-			note_fetch(gq_type_entry(gq_instance(), claim->types[i]), now);
+			note_fetch(gq_type_of(claim->types[i]), now);
 }
 
 void

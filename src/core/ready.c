@@ -38,6 +38,7 @@
 #include "utils/snapmgr.h"
 
 #include "compat.h"
+#include "core/installation.h"
 #include "core/ready.h"
 #include "core/xact.h"
 #include "shared/shmem.h"
@@ -395,7 +396,7 @@ add_type(GqReadyScan *scan, const char *name)
 
 	if (gq_settings(name)->paused)
 		return;
-	entry = gq_shared != NULL ? gq_type_entry(gq_instance(), name) : NULL;
+	entry = gq_type_of(name);
 	if (entry != NULL)
 	{
 		since = gq_frontier_read(entry, frontier);
@@ -563,7 +564,7 @@ check_branch(Branch *branch, const GqFrontier *known)
 int
 gq_ready_check(const char *type, TimestampTz now)
 {
-	GqType	   *entry = gq_shared != NULL ? gq_type_entry(gq_instance(), type) : NULL;
+	GqType	   *entry = gq_type_of(type);
 	GqFrontier	known[GQ_GENERATIONS];
 	GqReadyScan *scan;
 	uint64		since;

@@ -305,7 +305,8 @@ look_at_generation(int number, int current, TimestampTz now)
 		memory->unneeded_since = 0;
 		return DT_NOEND;
 	}
-	if (memory->scan_at <= now)
+	/* what is small is looked at whenever the duty is done */
+	if (memory->scan_at <= now || gq_rotate_pages(number) <= SMALL_PAGES)
 		memory->scan_at = clean_generation(number, current, now);
 	return memory->scan_at;
 }

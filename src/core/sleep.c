@@ -22,6 +22,7 @@
 #include "utils/wait_event.h"
 
 #include "compat.h"
+#include "core/installation.h"
 #include "core/sleep.h"
 #include "shared/shmem.h"
 #include "shared/wakeup.h"
@@ -66,7 +67,7 @@ gq_sleep_begin(char **types, int ntypes)
 	entries = palloc(sizeof(GqType *) * Max(ntypes, 1));
 	for (int i = 0; i < ntypes && !all; i++)
 	{
-		entries[i] = gq_type_entry(gq_instance(), types[i]);
+		entries[i] = gq_type_of(types[i]);
 		all = entries[i] == NULL;
 	}
 	gq_wait_begin(entries, all ? 0 : ntypes, describe(types, ntypes));

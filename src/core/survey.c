@@ -20,7 +20,6 @@
 
 #include "access/table.h"
 #include "access/tableam.h"
-#include "executor/spi.h"
 #include "miscadmin.h"
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
@@ -28,10 +27,12 @@
 #include "utils/timestamp.h"
 
 #include "core/change.h"
+#include "core/installation.h"
 #include "core/maintain.h"
 #include "core/ready.h"
 #include "shared/leases.h"
 #include "shared/shmem.h"
+#include "store/prepared.h"
 #include "store/types_in_use.h"
 
 #define CHECK_INTERVAL (60 * USECS_PER_SEC)
@@ -59,23 +60,26 @@ numbers_are_in_doubt(void)
 {
 	bool		doubt = false;
 
-	gq_types_foreach(gq_instance(), note_doubt, &doubt);
+	gq_each_type(note_doubt, &doubt);
 	return doubt;
 }
 
-/* Numbers cannot be known before the last of them has ended. */
-static bool
-is_prepared_pending(void)
+static void
+note_living(GqType *entry, void *arg)
 {
-	bool		pending;
+	if (entry->counts[GQ_NEW] + entry->counts[GQ_ERROR] + entry->counts[GQ_PENDING] +
+		entry->counts[GQ_PROCESSING] > 0)
+		*(bool *) arg = true;
+}
 
-	SPI_connect();
-	if (SPI_execute("SELECT 1 FROM pg_catalog.pg_prepared_xacts WHERE database = pg_catalog.current_database()",
-					true, 1) != SPI_OK_SELECT)
-		elog(ERROR, "could not read pg_prepared_xacts");
-	pending = SPI_processed > 0;
-	SPI_finish();
-	return pending;
+/* Is there a task that a frontier could hide? */
+static bool
+any_task_lives(void)
+{
+	bool		lives = false;
+
+	gq_each_type(note_living, &lives);
+	return lives;
 }
 
 /* ---- counting ---- */
@@ -116,7 +120,7 @@ take_aligned_snapshot(HTAB *tallies)
 		uint64		applied = pg_atomic_read_u64(&gq_shared->counts_applied);
 		Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
 
-		gq_types_foreach(gq_instance(), note_base, tallies);
+		gq_each_type(note_base, tallies);
 		pg_memory_barrier();
 		if ((pg_atomic_read_u32(&gq_shared->counting) == 0 &&
 			 pg_atomic_read_u64(&gq_shared->counts_applied) == applied) || i == ALIGN_ATTEMPTS)
@@ -201,7 +205,8 @@ gq_duty_check(TimestampTz now)
 	int			ntypes;
 	int			hidden = 0;
 
-	if ((!surveyed || numbers_are_in_doubt()) && !is_prepared_pending())
+	/* numbers cannot be known before the last prepared transaction has ended */
+	if ((!surveyed || numbers_are_in_doubt()) && !gq_prepared_pending())
 	{
 		survey();
 		surveyed = true;
@@ -217,5 +222,5 @@ gq_duty_check(TimestampTz now)
 				(errmsg_plural("goque found %d ready task that its shared memory did not know of",
 							   "goque found %d ready tasks that its shared memory did not know of",
 							   hidden, hidden)));
-	return now + CHECK_INTERVAL;
+	return any_task_lives() || numbers_are_in_doubt() ? now + CHECK_INTERVAL : DT_NOEND;
 }

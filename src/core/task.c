@@ -206,4 +206,9 @@ gq_task_retry(const GqTask *task, GqChanges *changes, TimestampTz now, Timestamp
 		gq_change(changes, GQ_ATT_ATTEMPTS, Int32GetDatum(0));
 	gq_change(changes, GQ_ATT_NEXT_ATTEMPT_AT, TimestampTzGetDatum(run_at));
 	gq_change_to_null(changes, GQ_ATT_FINISHED_AT);
+	gq_change_to_null(changes, GQ_ATT_RESULT);
+
+	/* else it would expire again before it is fetched */
+	if (task->expires_at != 0 && task->expires_at <= run_at)
+		gq_change_to_null(changes, GQ_ATT_EXPIRES_AT);
 }

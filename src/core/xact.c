@@ -231,9 +231,11 @@ gq_xact_announce(void)
 }
 
 void
-gq_xact_forget_frontier(int generation)
+gq_xact_forget_frontier(Oid table)
 {
-	forget_generations |= 1u << generation;
+	for (int g = 0; g < GQ_GENERATIONS; g++)
+		if (gq_relid_generation(g, GQ_PART_TABLE) == table)
+			forget_generations |= 1u << g;
 	noted_instance = gq_instance();
 }
 

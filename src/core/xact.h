@@ -31,8 +31,8 @@ extern void gq_xact_lease_over(int64 id);
 extern void gq_xact_wake_all(void);
 extern void gq_xact_announce(void);
 
-/* At commit: forget every frontier of a generation of this database. */
-extern void gq_xact_forget_frontier(int generation);
+/* At commit: forget every frontier of the generation whose table this is. */
+extern void gq_xact_forget_frontier(Oid table);
 
 /* Lower the frontiers of `entry` to what this very transaction made ready. */
 extern void gq_xact_merge_own(GqType *entry, GqFrontier frontier[GQ_GENERATIONS]);

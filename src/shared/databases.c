@@ -352,7 +352,7 @@ copy_slot(GqDatabase *slot, GqDatabaseInfo *info)
 	info->due_at = Min(gq_slot_asked_at(slot), gq_slot_wakes_at(slot));
 	info->failures = slot->failures;
 	info->failed_at = slot->failed_at;
-	info->no_slot_since = slot->no_slot_since;
+	info->no_slot_since = slot->no_slot_tries > 2 ? slot->no_slot_since : 0;
 	info->blocked_by = gq_slot_blocked_by(slot->database);
 }
 

@@ -34,6 +34,7 @@
 #define LIST_EVERY_MS (10 * 60 * 1000)	/* databases, though nothing is known to have changed */
 #define START_LIMIT_MS (60 * 1000)	/* then "starting" is taken for failed */
 #define PROBE_LIMIT_MS 5000		/* then the next database is looked at too */
+#define NO_SLOT_MS 2000			/* without a background worker, before it is called so */
 #define LOG_EVERY_MS (60 * 1000)	/* lines about a database that fails */
 #define STOPPED_PAUSE_MS 1000
 
@@ -273,7 +274,8 @@ mark_starting(GqDatabase *slot, TimestampTz now, GqKeeperStart *start)
 }
 
 bool
-gq_keeper_next(TimestampTz now, int max_keepers, GqKeeperStart *start, TimestampTz *wake_at)
+gq_keeper_next(TimestampTz now, int processes, int most, GqKeeperStart *start,
+			   TimestampTz *wake_at)
 {
 	GqDatabase *best = NULL;
 	TimestampTz best_at = DT_NOEND;
@@ -283,7 +285,7 @@ gq_keeper_next(TimestampTz now, int max_keepers, GqKeeperStart *start, Timestamp
 
 	*wake_at = DT_NOEND;
 	LWLockAcquire(gq_shared->databases_lock, LW_EXCLUSIVE);
-	room = count_keepers(now, &probing, wake_at) < max_keepers;
+	room = Max(count_keepers(now, &probing, wake_at), processes) < most;
 	for (int i = 0; i < GQ_MAX_DATABASES; i++)
 	{
 		GqDatabase *slot = &gq_slots->slots[i];
@@ -311,12 +313,14 @@ gq_keeper_next(TimestampTz now, int max_keepers, GqKeeperStart *start, Timestamp
 
 /*
  * No background worker to be had costs nobody anything: it is tried again soon,
- * and for as long as it takes.
+ * and for as long as it takes.  The first moments do not count: the place of a
+ * process that has just ended is not free at once.
  */
-void
+bool
 gq_keeper_not_started(const GqKeeperStart *start, GqStartFailure why, TimestampTz now)
 {
 	GqDatabase *slot = &gq_slots->slots[start->slot];
+	bool		lasting = false;
 
 	LWLockAcquire(gq_shared->databases_lock, LW_EXCLUSIVE);
 	if (slot->starting && slot->generation == start->generation)
@@ -327,11 +331,13 @@ gq_keeper_not_started(const GqKeeperStart *start, GqStartFailure why, TimestampT
 			if (slot->no_slot_tries++ == 0)
 				slot->no_slot_since = now;
 			slot->next_start_at = after_ms(now, 1000 * Min(slot->no_slot_tries, 4));
+			lasting = now >= after_ms(slot->no_slot_since, NO_SLOT_MS);
 		}
 		else
 			note_failure(slot, now);
 	}
 	LWLockRelease(gq_shared->databases_lock);
+	return lasting;
 }
 
 /* ---- a keeper ---- */
@@ -446,6 +452,17 @@ gq_keeper_done(GqActivity duty, TimestampTz now, bool well)
 	if (well)
 		my_slot->failures = 0;
 	LWLockRelease(gq_shared->databases_lock);
+}
+
+TimestampTz
+gq_keeper_done_at(GqActivity duty)
+{
+	TimestampTz result;
+
+	LWLockAcquire(gq_shared->databases_lock, LW_SHARED);
+	result = my_slot->done_at[duty];
+	LWLockRelease(gq_shared->databases_lock);
+	return result;
 }
 
 bool

@@ -58,8 +58,9 @@ typedef struct GqKeeperStart
 } GqKeeperStart;
 
 /* Choose the database that needs a keeper most, and mark it as starting.  False:
- * none does now; *wake_at is when the launcher must look again. */
-extern bool gq_keeper_next(TimestampTz now, int max_keepers, GqKeeperStart *start,
+ * none does now, or there are `most` keepers, by the slots or by the launcher's
+ * count of their processes; *wake_at is when the launcher must look again. */
+extern bool gq_keeper_next(TimestampTz now, int processes, int most, GqKeeperStart *start,
 						   TimestampTz *wake_at);
 
 typedef enum GqStartFailure
@@ -68,8 +69,9 @@ typedef enum GqStartFailure
 	GQ_START_FAILED				/* the postmaster could not start it */
 } GqStartFailure;
 
-/* That keeper never entered; nothing happens if it did. */
-extern void gq_keeper_not_started(const GqKeeperStart *start, GqStartFailure why, TimestampTz now);
+/* That keeper never entered; nothing happens if it did.  True: there has been no
+ * background worker for it for a while. */
+extern bool gq_keeper_not_started(const GqKeeperStart *start, GqStartFailure why, TimestampTz now);
 
 /* ---- a keeper ---- */
 
@@ -89,6 +91,9 @@ extern void gq_keeper_doing(GqActivity activity);
 
 /* A duty is done; `well`: and none is failing. */
 extern void gq_keeper_done(GqActivity duty, TimestampTz now, bool well);
+
+/* ... and when it last was, by this or an earlier keeper; 0: never. */
+extern TimestampTz gq_keeper_done_at(GqActivity duty);
 
 /* A duty failed.  True: it is time for another line in the log. */
 extern bool gq_keeper_failed(TimestampTz now);

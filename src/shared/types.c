@@ -37,7 +37,10 @@
  *	  it in gq_frontier_advance and does not move the cell beyond its key;
  *	- if it came before, then the fetch's snapshot, taken later, sees the entry.
  *
- * A fetch that missed more events than are remembered moves nothing.  A cell is
+ * Events are remembered singly for a while, and longer in groups, of which only
+ * the smallest key is known: a fetch that walks far, while many others commit,
+ * must still be able to move the cell, or the walk would never get shorter.  One
+ * that missed more events than that moves nothing.  A cell is
  * always allowed to be lower than it could be: that costs time, nothing else.
  * For the same reason events of many tasks may be merged into one with the
  * smallest key.
@@ -151,7 +154,7 @@ find_entry(Oid database, Oid instance, const char *name)
 static void
 refuse_running_scans(GqType *entry)
 {
-	entry->events_seen += GQ_EVENTS + 1;
+	entry->events_seen += UINT64CONST(1) << (GQ_EVENTS_BITS * (GQ_EVENT_LEVELS + 1));
 }
 
 /* Empty an entry, but for its mutex and its line, which are empty already. */
@@ -366,24 +369,74 @@ event_of(GqType *entry, uint64 number)
 	return &entry->events[number % GQ_EVENTS];
 }
 
-/* Are all events since then still remembered? */
+/* ---- events: the last ones singly, older ones in groups ---- */
+
+/* Which of the groups of this level (0: the events themselves) an event is in. */
+static uint64
+group_number(uint64 event, int level)
+{
+	return event >> (GQ_EVENTS_BITS * level);
+}
+
+/* The finest level that still knows all events since then; -1: none does. */
+static int
+level_that_remembers(const GqType *entry, uint64 since)
+{
+	for (int level = 0; level <= GQ_EVENT_LEVELS; level++)
+	{
+		if (group_number(entry->events_seen, level) - group_number(since, level) < GQ_EVENTS)
+			return level;
+	}
+	return -1;
+}
+
 static bool
 remembers(const GqType *entry, uint64 since)
 {
-	return entry->events_seen - since <= GQ_EVENTS;
+	return level_that_remembers(entry, since) >= 0;
 }
 
-/* The smallest of key and the keys of this priority's events since then. */
+static void
+append_event(GqType *entry, GqEvent event)
+{
+	for (int level = 1; level <= GQ_EVENT_LEVELS; level++)
+	{
+		uint64		number = group_number(entry->events_seen, level);
+		GqEventGroup *group = &entry->groups[level - 1][number % GQ_EVENTS];
+
+		if (group->number != number || gq_key_cmp(event.key, group->smallest) < 0)
+			*group = (GqEventGroup) {number, event.key};
+	}
+	*event_of(entry, entry->events_seen) = event;
+	entry->events_seen++;
+}
+
+/* The smallest of key and the keys of the events since then that matter here. */
 static GqKey
 limit_by_events(GqType *entry, int generation, int16 priority, GqKey key, uint64 since)
 {
-	for (uint64 number = since; number < entry->events_seen; number++)
-	{
-		GqEvent    *event = event_of(entry, number);
+	int			level = level_that_remembers(entry, since);
+	uint64		end = entry->events_seen;
 
-		if (event->generation == generation && event->priority == priority &&
-			gq_key_cmp(event->key, key) < 0)
-			key = event->key;
+	if (level == 0)
+	{
+		for (uint64 number = since; number < end; number++)
+		{
+			GqEvent    *event = event_of(entry, number);
+
+			if (event->generation == generation && event->priority == priority &&
+				gq_key_cmp(event->key, key) < 0)
+				key = event->key;
+		}
+		return key;
+	}
+	for (uint64 number = group_number(since, level); number <= group_number(end - 1, level); number++)
+	{
+		GqEventGroup *group = &entry->groups[level - 1][number % GQ_EVENTS];
+
+		/* a group without events, after a jump, has another's number */
+		if (group->number == number && gq_key_cmp(group->smallest, key) < 0)
+			key = group->smallest;
 	}
 	return key;
 }
@@ -404,15 +457,11 @@ void
 gq_frontier_pull_back(GqType *entry, int generation, int16 priority, GqKey key)
 {
 	GqFrontier *frontier = &entry->frontier[generation];
-	GqEvent    *event;
+	GqEvent		event = {generation, priority, key};
 	GqCell	   *cell;
 
 	SpinLockAcquire(&entry->mutex);
-	event = event_of(entry, entry->events_seen++);
-	event->generation = generation;
-	event->priority = priority;
-	event->key = key;
-
+	append_event(entry, event);
 	cell = find_cell(frontier, priority);
 	if (cell != NULL)
 	{
@@ -499,7 +548,8 @@ void
 gq_frontier_complete(GqType *entry, int generation, uint64 since)
 {
 	SpinLockAcquire(&entry->mutex);
-	if (remembers(entry, since) && events_have_cells(entry, generation, since))
+	/* of events in groups nobody knows which priority they had */
+	if (level_that_remembers(entry, since) == 0 && events_have_cells(entry, generation, since))
 		entry->frontier[generation].complete = true;
 	SpinLockRelease(&entry->mutex);
 }

@@ -22,7 +22,9 @@
 
 #define GQ_MAX_TYPES 2048		/* entries, all databases together */
 #define GQ_CELLS 4				/* priorities with a frontier, per generation */
-#define GQ_EVENTS 32			/* pull-backs remembered */
+#define GQ_EVENTS_BITS 5
+#define GQ_EVENTS (1 << GQ_EVENTS_BITS) /* pull-backs remembered one by one */
+#define GQ_EVENT_LEVELS 3		/* ... and in groups of 32, 1,024, 32,768 */
 
 /* where an entry stands in a ready index, within its type and priority */
 typedef struct GqKey
@@ -63,6 +65,13 @@ typedef struct GqEvent
 	int16		priority;
 	GqKey		key;
 } GqEvent;
+
+/* the smallest key of a group of events, of any generation and priority */
+typedef struct GqEventGroup
+{
+	uint64		number;			/* of the group: that of its events, divided */
+	GqKey		smallest;
+} GqEventGroup;
 
 typedef enum GqTotal
 {
@@ -109,6 +118,7 @@ typedef struct GqType
 	slock_t		mutex;			/* guards the rest but the line */
 	uint64		events_seen;	/* events ever */
 	GqEvent		events[GQ_EVENTS];
+	GqEventGroup groups[GQ_EVENT_LEVELS][GQ_EVENTS];
 	GqFrontier	frontier[GQ_GENERATIONS];
 	bool		counted;		/* counts[] is true of the tables */
 	int64		counts[GQ_STATUSES];

@@ -171,6 +171,9 @@ gq_ring_check_snapshot(Snapshot snapshot)
 	if (mark == 0 || !FullTransactionIdPrecedes(emptied, next) ||
 		U64FromFullTransactionId(next) - (uint64) mark > PG_INT32_MAX / 2)
 		return;
+	/* whoever emptied it knows what it did */
+	if (TransactionIdIsCurrentTransactionId(XidFromFullTransactionId(emptied)))
+		return;
 	if (XidInMVCCSnapshot(XidFromFullTransactionId(emptied), snapshot))
 		ereport(ERROR,
 				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),

@@ -60,13 +60,15 @@ gq_rotate_truncate(int number, BlockNumber pages)
 	Oid			relid = gq_relid_generation(number, GQ_PART_TABLE);
 	Relation	rel;
 	bool		grown;
+	bool		in_use;
 
 	if (!ConditionalLockRelationOid(relid, AccessExclusiveLock))
 		return false;
 	rel = table_open(relid, NoLock);
 	grown = RelationGetNumberOfBlocks(rel) != pages;
+	in_use = rel->rd_refcnt > 1;	/* a cursor of this session reads it */
 	table_close(rel, NoLock);
-	if (grown)
+	if (grown || in_use)
 	{
 		UnlockRelationOid(relid, AccessExclusiveLock);
 		return false;

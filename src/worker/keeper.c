@@ -36,6 +36,7 @@
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/timestamp.h"
@@ -196,8 +197,9 @@ earliest_due_at(void)
 }
 
 /*
- * All are due at the start, but for heal: workers that a restart of the server
- * cut off may come back and finish first.
+ * All are due at the start, as often as they may run; but the first heal comes
+ * late after a start of the server, so that workers which that cut off may come
+ * back and finish.
  */
 static void
 init_duties(void)
@@ -205,7 +207,10 @@ init_duties(void)
 	TimestampTz now = GetCurrentTimestamp();
 
 	for (int i = 0; i < GQ_DUTIES; i++)
+	{
+		duties[i].ran_at = Min(gq_keeper_done_at(i), now);
 		duties[i].wants_at = now;
+	}
 	duties[GQ_DUTY_HEAL].wants_at =
 		TimestampTzPlusMilliseconds(gq_launcher_first_start(), gq_heal_interval);
 }

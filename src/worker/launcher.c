@@ -44,13 +44,15 @@
 #define NO_SLOT_PAUSE_MS 1000
 #define WARN_EVERY_MS (60 * 1000)
 
-/* the starts whose outcome is not known yet, by slot */
+/* the keepers that this launcher started and that still are, or will be, processes */
 static struct
 {
-	BackgroundWorkerHandle *handle; /* NULL: none */
+	BackgroundWorkerHandle *handle;
 	GqKeeperStart start;
 	TimestampTz at;
 }			starts[GQ_MAX_DATABASES];
+
+static int	nstarts = 0;
 
 void
 gq_launcher_register(void)
@@ -157,36 +159,30 @@ warn_no_slot(Oid database, TimestampTz now)
 			 errhint("Consider increasing the configuration parameter \"max_worker_processes\".")));
 }
 
-static void
-forget_start(int slot)
-{
-	pfree(starts[slot].handle);
-	starts[slot].handle = NULL;
-}
-
 /*
- * See what became of the starts: a keeper that is there has taken its slot, or
- * given it up already.
+ * See what became of the starts.  A keeper gives its slot up a little before
+ * the postmaster has its process's place free again; until then it counts.
  */
 static void
 check_starts(TimestampTz now)
 {
-	for (int i = 0; i < GQ_MAX_DATABASES; i++)
+	for (int i = nstarts - 1; i >= 0; i--)
 	{
 		pid_t		pid;
-		BgwHandleStatus status;
+		BgwHandleStatus status = GetBackgroundWorkerPid(starts[i].handle, &pid);
 
-		if (starts[i].handle == NULL)
-			continue;
-		status = GetBackgroundWorkerPid(starts[i].handle, &pid);
-		if (status == BGWH_NOT_YET_STARTED && now >= starts[i].at &&
-			now < TimestampTzPlusMilliseconds(starts[i].at, START_LIMIT_MS))
+		if (status == BGWH_STARTED)
 			continue;
 		if (status == BGWH_NOT_YET_STARTED)
+		{
+			if (now >= starts[i].at &&
+				now < TimestampTzPlusMilliseconds(starts[i].at, START_LIMIT_MS))
+				continue;
 			TerminateBackgroundWorker(starts[i].handle);
-		if (status != BGWH_STARTED)
-			gq_keeper_not_started(&starts[i].start, GQ_START_FAILED, now);
-		forget_start(i);
+		}
+		(void) gq_keeper_not_started(&starts[i].start, GQ_START_FAILED, now);
+		pfree(starts[i].handle);
+		starts[i] = starts[--nstarts];
 	}
 }
 
@@ -196,23 +192,21 @@ check_starts(TimestampTz now)
 static TimestampTz
 start_keepers(TimestampTz now)
 {
-	int			max_keepers = Max(1, max_worker_processes / 2);
+	int			most = Min(Max(1, max_worker_processes / 2), GQ_MAX_DATABASES);
 	GqKeeperStart start;
 	TimestampTz wake_at;
 
-	while (gq_keeper_next(now, max_keepers, &start, &wake_at))
+	while (gq_keeper_next(now, nstarts, most, &start, &wake_at))
 	{
-		if (starts[start.slot].handle != NULL)
-			forget_start(start.slot);
-		if (!register_keeper(&start, &starts[start.slot].handle))
+		if (!register_keeper(&start, &starts[nstarts].handle))
 		{
-			starts[start.slot].handle = NULL;
-			gq_keeper_not_started(&start, GQ_START_NO_SLOT, now);
-			warn_no_slot(start.database, now);
+			if (gq_keeper_not_started(&start, GQ_START_NO_SLOT, now))
+				warn_no_slot(start.database, now);
 			return TimestampTzPlusMilliseconds(now, NO_SLOT_PAUSE_MS);
 		}
-		starts[start.slot].start = start;
-		starts[start.slot].at = now;
+		starts[nstarts].start = start;
+		starts[nstarts].at = now;
+		nstarts++;
 	}
 	return wake_at;
 }

@@ -21,6 +21,9 @@ use File::Basename;
 use File::Spec;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
+use Time::HiRes qw(usleep);
+
+use GoqueSession;
 
 my $conf_file =
   File::Spec->catfile(dirname(File::Spec->rel2abs(__FILE__)), '..', 'goque.conf');
@@ -28,7 +31,7 @@ my $conf_file =
 # The settings that every test server has, as text for append_conf.
 sub settings
 {
-	my $conf = slurp_file($conf_file);
+	my $conf = slurp_file($conf_file) . "log_statement = none\nlog_replication_commands = off\n";
 
 	$conf .= slurp_file($ENV{GOQUE_TEST_CONF}) if $ENV{GOQUE_TEST_CONF};
 	return $conf;
@@ -55,11 +58,79 @@ sub new_node
 # Wait until a query gives 't' (or what is given), as an event and not a time.
 sub wait_until
 {
-	my ($node, $query, $expected) = @_;
+	my ($node, $query, $expected, $db) = @_;
 
-	$node->poll_query_until('postgres', $query, $expected)
+	$node->poll_query_until($db || 'postgres', $query, $expected)
 	  or die "timed out waiting for: $query";
 	return;
+}
+
+# The same for what is no query.
+sub wait_for
+{
+	my ($what, $code) = @_;
+
+	for (1 .. 20 * $PostgreSQL::Test::Utils::timeout_default)
+	{
+		return if $code->();
+		usleep(50_000);
+	}
+	die "timed out waiting for: $what";
+}
+
+# Wait until the server takes connections again, after a crash.
+sub wait_alive
+{
+	my ($node) = @_;
+
+	return wait_until($node, 'SELECT NOT pg_is_in_recovery()');
+}
+
+# Start after a kill -9 of the postmaster: what it left has to go first.
+sub start_again
+{
+	my ($node) = @_;
+
+	return wait_for('the server to start', sub { $node->start(fail_ok => 1) });
+}
+
+# A condition of goque's own processes (as "a" of pg_stat_activity), all databases.
+sub wait_workers
+{
+	my ($node, $condition) = @_;
+
+	return wait_until($node,
+		"SELECT $condition FROM pg_stat_activity a WHERE a.backend_type LIKE 'goque %'",
+		't', 'template1');
+}
+
+# One row for each type whose goque.stats are not what is in the tables.
+our $WRONG_STATS = q{
+	SELECT coalesce(s.type, c.type), s, c FROM (
+		SELECT type, ready + scheduled AS waiting, pending, processing, done, attempts_left, canceled
+		FROM goque.stats) s
+	FULL JOIN (
+		SELECT type, count(*) FILTER (WHERE status IN ('new', 'error')) AS waiting,
+			count(*) FILTER (WHERE status = 'pending') AS pending,
+			count(*) FILTER (WHERE status = 'processing') AS processing,
+			count(*) FILTER (WHERE status = 'done') AS done,
+			count(*) FILTER (WHERE status = 'attempts_left') AS attempts_left,
+			count(*) FILTER (WHERE status = 'canceled') AS canceled
+		FROM goque.tasks GROUP BY type) c
+	USING (type)
+	WHERE (coalesce(s.waiting, 0), coalesce(s.pending, 0), coalesce(s.processing, 0),
+			coalesce(s.done, 0), coalesce(s.attempts_left, 0), coalesce(s.canceled, 0))
+		IS DISTINCT FROM (coalesce(c.waiting, 0), coalesce(c.pending, 0), coalesce(c.processing, 0),
+			coalesce(c.done, 0), coalesce(c.attempts_left, 0), coalesce(c.canceled, 0))};
+
+# Lines of the server's log from an offset that nobody wants to see.  Statements
+# are not logged, so all that is there is the server's own.
+sub bad_log_lines
+{
+	my ($node, $offset) = @_;
+
+	return join "\n", grep { /PANIC|TRAP:|XX000|internal error|terminated by signal/ }
+	  split /\n/, slurp_file($node->logfile, $offset || 0);
 }
 
 1;

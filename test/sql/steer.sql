@@ -104,6 +104,25 @@ SELECT attempt, errors LIKE 'attempt 1: first (%' AS errors FROM goque_fetch('st
 SELECT goque_complete(:id, 0, '"done"');
 SELECT status, attempts, error, result, finished_at = updated_at AS finished FROM t WHERE id = :id;
 
+-- a task that is retried has no result until it is done again
+SELECT goque_retry(:id);
+SELECT status, result FROM t WHERE id = :id;
+SELECT count(*) FROM goque_fetch('steer.again');
+SELECT goque_complete(:id);
+SELECT status, result FROM t WHERE id = :id;
+
+-- one that expired does not expire again
+SELECT goque_add('steer.expired', expires_in => '1 hour') AS id \gset
+BEGIN;
+SELECT pg_temp.change(:id, $$expires_at = now() - interval '1 s'$$);
+SELECT goque_heal();
+COMMIT;
+SELECT status, attempts, error ~ '^expired at .* before it was fetched$' AS error, finished_at IS NOT NULL AS finished FROM t WHERE id = :id;
+SELECT goque_retry(:id);
+SELECT goque_heal();
+SELECT status, expires_at FROM t WHERE id = :id;
+SELECT attempt FROM goque_fetch('steer.expired');
+
 -- ---- reschedule ----
 
 -- those that wait: new, error; in time, rank, or both

@@ -1,0 +1,63 @@
+/*-------------------------------------------------------------------------
+ *
+ * bulk.c
+ *	  Deciding about all tasks of a type at once.
+ *
+ * The ids are read first; each task is then treated as by its own call.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "utils/memutils.h"
+
+#include "core/bulk.h"
+#include "core/finish.h"
+#include "store/task_ids.h"
+
+/* Do it to each of them; how many it was done to. */
+static int64
+for_each(const int64 *ids, int64 n, bool (*step) (int64 id))
+{
+	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "goque for each task",
+												  ALLOCSET_DEFAULT_SIZES);
+	int64		count = 0;
+
+	for (int64 i = 0; i < n; i++)
+	{
+		MemoryContext old = MemoryContextSwitchTo(scratch);
+
+		CHECK_FOR_INTERRUPTS();
+		if (step(ids[i]))
+			count++;
+		MemoryContextSwitchTo(old);
+		MemoryContextReset(scratch);
+	}
+	MemoryContextDelete(scratch);
+	return count;
+}
+
+int64
+gq_cancel_all(const char *type, GqStatus status, int64 max)
+{
+	int64		n;
+	int64	   *ids = gq_task_ids(type, status, NULL, max, &n);
+
+	return for_each(ids, n, gq_cancel);
+}
+
+static bool
+retry_now(int64 id)
+{
+	return gq_retry(id, 0);
+}
+
+int64
+gq_retry_all(const char *type, GqStatus status, const char *error_like, int64 max)
+{
+	int64		n;
+	int64	   *ids = gq_task_ids(type, status, error_like, max, &n);
+
+	return for_each(ids, n, retry_now);
+}

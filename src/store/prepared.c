@@ -1,0 +1,26 @@
+/*-------------------------------------------------------------------------
+ *
+ * prepared.c
+ *	  Prepared transactions of this database.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "executor/spi.h"
+
+#include "store/prepared.h"
+
+bool
+gq_prepared_pending(void)
+{
+	bool		pending;
+
+	SPI_connect();
+	if (SPI_execute("SELECT 1 FROM pg_catalog.pg_prepared_xacts WHERE database = pg_catalog.current_database()",
+					true, 1) != SPI_OK_SELECT)
+		elog(ERROR, "could not read pg_prepared_xacts");
+	pending = SPI_processed > 0;
+	SPI_finish();
+	return pending;
+}
