@@ -210,12 +210,11 @@ read_tasks(FunctionCallInfo fcinfo, int limit, GqNewTask **tasks, int *n)
 {
 	Datum	   *payloads;
 	Datum	   *external_ids = NULL;
-	bool	   *payload_nulls;
 	bool	   *external_id_nulls = NULL;
 
 	if (PG_ARGISNULL(1))
 		gq_err_null("payloads");
-	*n = gq_check_array("payloads", PG_GETARG_ARRAYTYPE_P(1), true, &payloads, &payload_nulls);
+	*n = gq_check_array("payloads", PG_GETARG_ARRAYTYPE_P(1), false, &payloads, NULL);
 	if (!PG_ARGISNULL(2))
 	{
 		int			m = gq_check_array("external_ids", PG_GETARG_ARRAYTYPE_P(2), true,
@@ -226,7 +225,7 @@ read_tasks(FunctionCallInfo fcinfo, int limit, GqNewTask **tasks, int *n)
 	*tasks = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(GqNewTask) * Max(*n, 1));
 	for (int i = 0; i < *n; i++)
 	{
-		Argument	payload = {payloads[i], payload_nulls[i]};
+		Argument	payload = {payloads[i], false};
 		Argument	external_id = external_ids == NULL ? absent
 			: (Argument) {external_ids[i], external_id_nulls[i]};
 

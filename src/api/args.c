@@ -246,6 +246,6 @@ gq_check_lengths(const char *arg1, int n1, const char *arg2, int n2)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("arguments \"%s\" and \"%s\" must be of the same length", arg1, arg2),
-				 errdetail("\"%s\" has %d elements, \"%s\" has %d.", arg1, n1, arg2, n2),
+				 errdetail("The length of \"%s\" is %d, that of \"%s\" is %d.", arg1, n1, arg2, n2),
 				 errhint("Pass one element of \"%s\" for each of \"%s\".", arg2, arg1)));
 }

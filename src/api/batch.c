@@ -7,6 +7,7 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
@@ -94,12 +95,15 @@ run_steps(const GqBatch *batch, GqBatchStep step, void *arg, bool *answered)
 }
 
 Datum
-gq_batch_run(FunctionCallInfo fcinfo, const GqBatch *batch, GqBatchStep step, void *arg)
+gq_batch_run(FunctionCallInfo fcinfo, GqBatch *batch, GqBatchStep step, void *arg)
 {
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
 	bool	   *answered = palloc0(sizeof(bool) * Max(batch->n, 1));
 
+	batch->search = gq_search_begin(NULL);
 	run_steps(batch, step, arg, answered);
+	gq_search_end(batch->search);
+	CommandCounterIncrement();
 	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
 	for (int i = 0; i < batch->n; i++)
 		if (answered[i])

@@ -11,11 +11,14 @@
 
 #include "fmgr.h"
 
+#include "core/finish.h"
+
 typedef struct GqBatch
 {
 	int			n;
 	int64	   *ids;
 	int64	   *tokens;			/* zeros where none were given */
+	GqSearch   *search;			/* while it runs */
 } GqBatch;
 
 /* Does it to element i; true: its id belongs in the answer. */
@@ -25,7 +28,7 @@ typedef bool (*GqBatchStep) (const GqBatch *batch, int i, void *arg);
 extern void gq_batch_read(FunctionCallInfo fcinfo, GqBatch *batch, int ids_arg, int tokens_arg);
 
 /* Do it to all of them, and put the answer into the function's result set. */
-extern Datum gq_batch_run(FunctionCallInfo fcinfo, const GqBatch *batch, GqBatchStep step, void *arg);
+extern Datum gq_batch_run(FunctionCallInfo fcinfo, GqBatch *batch, GqBatchStep step, void *arg);
 
 /* An id or a token: 22004 when it is null. */
 extern int64 gq_arg_int64(FunctionCallInfo fcinfo, int n, const char *arg);

@@ -51,7 +51,7 @@ goque_complete(PG_FUNCTION_ARGS)
 	gq_require_writable("goque_complete()");
 	if (has_result)
 		gq_check_size("result", PG_GETARG_DATUM(2), GqMaxPayloadBytes());
-	PG_RETURN_BOOL(gq_complete(id, token, has_result, has_result ? PG_GETARG_DATUM(2) : (Datum) 0));
+	PG_RETURN_BOOL(gq_complete(NULL, id, token, has_result, has_result ? PG_GETARG_DATUM(2) : (Datum) 0));
 }
 
 typedef struct Values
@@ -62,13 +62,14 @@ typedef struct Values
 
 /* An array with an element for each id, or NULL. */
 static Values
-read_values(FunctionCallInfo fcinfo, int n, const char *arg, const GqBatch *batch)
+read_values(FunctionCallInfo fcinfo, int n, const char *arg, bool nulls_allowed,
+			const GqBatch *batch)
 {
 	Values		values = {0};
 
 	if (!PG_ARGISNULL(n))
 		gq_check_lengths("ids", batch->n, arg,
-						 gq_check_array(arg, PG_GETARG_ARRAYTYPE_P(n), true,
+						 gq_check_array(arg, PG_GETARG_ARRAYTYPE_P(n), nulls_allowed,
 										&values.values, &values.nulls));
 	return values;
 }
@@ -79,7 +80,7 @@ complete_one(const GqBatch *batch, int i, void *arg)
 	const Values *results = arg;
 	bool		has_result = results->values != NULL && !results->nulls[i];
 
-	return gq_complete(batch->ids[i], batch->tokens[i], has_result,
+	return gq_complete(batch->search, batch->ids[i], batch->tokens[i], has_result,
 					   has_result ? results->values[i] : (Datum) 0);
 }
 
@@ -95,11 +96,11 @@ goque_complete_many(PG_FUNCTION_ARGS)
 	Values		results;
 
 	gq_batch_read(fcinfo, &batch, 0, 1);
-	results = read_values(fcinfo, 2, "results", &batch);
+	results = read_values(fcinfo, 2, "results", true, &batch);
 	gq_require_writable("goque_complete_many()");
 	for (int i = 0; results.values != NULL && i < batch.n; i++)
 		if (!results.nulls[i])
-			gq_check_size("results", results.values[i], GqMaxPayloadBytes());
+			gq_check_size("result", results.values[i], GqMaxPayloadBytes());
 	return gq_batch_run(fcinfo, &batch, complete_one, &results);
 }
 
@@ -136,7 +137,7 @@ goque_fail(PG_FUNCTION_ARGS)
 		gq_err_null("error");
 	read_failure(fcinfo, &failure, 3);
 	gq_require_writable("goque_fail()");
-	status = gq_fail(id, token, text_to_cstring(PG_GETARG_TEXT_PP(1)), failure.retry_in, failure.retry);
+	status = gq_fail(NULL, id, token, text_to_cstring(PG_GETARG_TEXT_PP(1)), failure.retry_in, failure.retry);
 	if (status == 0)
 		PG_RETURN_NULL();
 	PG_RETURN_TEXT_P(cstring_to_text(gq_status_name(status)));
@@ -147,7 +148,7 @@ fail_one(const GqBatch *batch, int i, void *arg)
 {
 	const Failure *failure = arg;
 
-	return gq_fail(batch->ids[i], batch->tokens[i], TextDatumGetCString(failure->errors.values[i]),
+	return gq_fail(batch->search, batch->ids[i], batch->tokens[i], TextDatumGetCString(failure->errors.values[i]),
 				   failure->retry_in, failure->retry) != 0;
 }
 
@@ -165,10 +166,7 @@ goque_fail_many(PG_FUNCTION_ARGS)
 	gq_batch_read(fcinfo, &batch, 0, 2);
 	if (PG_ARGISNULL(1))
 		gq_err_null("errors");
-	failure.errors = read_values(fcinfo, 1, "errors", &batch);
-	for (int i = 0; i < batch.n; i++)
-		if (failure.errors.nulls[i])
-			gq_err_null("errors");
+	failure.errors = read_values(fcinfo, 1, "errors", false, &batch);
 	read_failure(fcinfo, &failure, 3);
 	gq_require_writable("goque_fail_many()");
 	return gq_batch_run(fcinfo, &batch, fail_one, &failure);
@@ -189,13 +187,13 @@ goque_release(PG_FUNCTION_ARGS)
 	int64		delay = read_span(fcinfo, 2, "delay", true, 0);
 
 	gq_require_writable("goque_release()");
-	PG_RETURN_BOOL(gq_release(id, token, delay));
+	PG_RETURN_BOOL(gq_release(NULL, id, token, delay));
 }
 
 static bool
 release_one(const GqBatch *batch, int i, void *arg)
 {
-	return gq_release(batch->ids[i], batch->tokens[i], *(int64 *) arg);
+	return gq_release(batch->search, batch->ids[i], batch->tokens[i], *(int64 *) arg);
 }
 
 /*
@@ -234,7 +232,7 @@ goque_heartbeat(PG_FUNCTION_ARGS)
 	gq_require_writable("goque_heartbeat()");
 	if (has_progress)
 		gq_check_size("progress", PG_GETARG_DATUM(3), GqMaxPayloadBytes());
-	until = gq_heartbeat(id, token, lease, has_progress, has_progress ? PG_GETARG_DATUM(3) : (Datum) 0);
+	until = gq_heartbeat(NULL, id, token, lease, has_progress, has_progress ? PG_GETARG_DATUM(3) : (Datum) 0);
 	if (until == 0)
 		PG_RETURN_NULL();
 	PG_RETURN_TIMESTAMPTZ(until);
@@ -243,7 +241,7 @@ goque_heartbeat(PG_FUNCTION_ARGS)
 static bool
 heartbeat_one(const GqBatch *batch, int i, void *arg)
 {
-	return gq_heartbeat(batch->ids[i], batch->tokens[i], *(int64 *) arg, false, (Datum) 0) != 0;
+	return gq_heartbeat(batch->search, batch->ids[i], batch->tokens[i], *(int64 *) arg, false, (Datum) 0) != 0;
 }
 
 /*

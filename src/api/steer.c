@@ -67,13 +67,13 @@ goque_cancel(PG_FUNCTION_ARGS)
 	int64		id = gq_arg_int64(fcinfo, 0, "id");
 
 	gq_require_writable("goque_cancel()");
-	PG_RETURN_BOOL(gq_cancel(id));
+	PG_RETURN_BOOL(gq_cancel(NULL, id));
 }
 
 static bool
 cancel_one(const GqBatch *batch, int i, void *arg)
 {
-	return gq_cancel(batch->ids[i]);
+	return gq_cancel(batch->search, batch->ids[i]);
 }
 
 /*
@@ -125,13 +125,13 @@ goque_retry(PG_FUNCTION_ARGS)
 	TimestampTz run_at = read_run_at(fcinfo, 1);
 
 	gq_require_writable("goque_retry()");
-	PG_RETURN_BOOL(gq_retry(id, run_at));
+	PG_RETURN_BOOL(gq_retry(NULL, id, run_at));
 }
 
 static bool
 retry_one(const GqBatch *batch, int i, void *arg)
 {
-	return gq_retry(batch->ids[i], *(TimestampTz *) arg);
+	return gq_retry(batch->search, batch->ids[i], *(TimestampTz *) arg);
 }
 
 /*
@@ -180,7 +180,7 @@ reschedule_one(const GqBatch *batch, int i, void *arg)
 {
 	const Schedule *schedule = arg;
 
-	return gq_reschedule(batch->ids[i], schedule->run_at, schedule->has_priority, schedule->priority);
+	return gq_reschedule(batch->search, batch->ids[i], schedule->run_at, schedule->has_priority, schedule->priority);
 }
 
 /*
@@ -214,5 +214,5 @@ goque_purge(PG_FUNCTION_ARGS)
 	int64		id = gq_arg_int64(fcinfo, 0, "id");
 
 	gq_require_writable("goque_purge()");
-	PG_RETURN_BOOL(gq_purge(id));
+	PG_RETURN_BOOL(gq_purge(NULL, id));
 }

@@ -196,16 +196,15 @@ raise_clash(const GqAddOptions *options, const GqNewTask *task, int64 existing)
 static void
 check_visible(int64 id)
 {
-	GqGeneration *generation;
+	GqSearch   *search;
 	TupleTableSlot *slot;
 
 	if (!IsolationUsesXactSnapshot())
 		return;
-	generation = gq_row_find(id, GetTransactionSnapshot(), &slot);
-	if (generation == NULL)
+	search = gq_search_begin(GetTransactionSnapshot());
+	if (gq_search_find(search, id, &slot) == NULL)
 		gq_err_serialization();
-	ExecDropSingleTupleTableSlot(slot);
-	gq_generation_close(generation);
+	gq_search_end(search);
 }
 
 /* What becomes of a task whose key is taken by `existing`; false: look again. */
@@ -229,7 +228,7 @@ resolve_clash(const GqAddOptions *options, GqNewTask *task, int64 existing)
 		case GQ_CONFLICT_REPLACE:
 			check_visible(existing);
 			task->id = existing;
-			if (gq_change_task(existing, true, decide_replace, &replacement) == GQ_CHANGED)
+			if (gq_change_task(NULL, existing, true, decide_replace, &replacement) == GQ_CHANGED)
 				break;
 			/* it was begun, or finished: is it still in the way? */
 			return gq_unique_find(CStringGetTextDatum(options->type), task->external_id,

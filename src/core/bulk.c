@@ -9,6 +9,7 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
@@ -18,10 +19,11 @@
 
 /* Do it to each of them; how many it was done to. */
 static int64
-for_each(const int64 *ids, int64 n, bool (*step) (int64 id))
+for_each(const int64 *ids, int64 n, bool (*step) (GqSearch *search, int64 id))
 {
 	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "goque for each task",
 												  ALLOCSET_DEFAULT_SIZES);
+	GqSearch   *search = gq_search_begin(NULL);
 	int64		count = 0;
 
 	for (int64 i = 0; i < n; i++)
@@ -29,12 +31,14 @@ for_each(const int64 *ids, int64 n, bool (*step) (int64 id))
 		MemoryContext old = MemoryContextSwitchTo(scratch);
 
 		CHECK_FOR_INTERRUPTS();
-		if (step(ids[i]))
+		if (step(search, ids[i]))
 			count++;
 		MemoryContextSwitchTo(old);
 		MemoryContextReset(scratch);
 	}
+	gq_search_end(search);
 	MemoryContextDelete(scratch);
+	CommandCounterIncrement();
 	return count;
 }
 
@@ -48,9 +52,9 @@ gq_cancel_all(const char *type, GqStatus status, int64 max)
 }
 
 static bool
-retry_now(int64 id)
+retry_now(GqSearch *search, int64 id)
 {
-	return gq_retry(id, 0);
+	return gq_retry(search, id, 0);
 }
 
 int64

@@ -153,40 +153,29 @@ gq_change_row(GqGeneration *generation, const GqTask *task, const GqDecision *de
 
 /* One look at the task; GQ_BUSY: it is being changed, or was since. */
 static GqOutcome
-try_change(int64 id, bool wait, GqDecide decide, void *arg)
+try_change(GqSearch *search, int64 id, bool wait, GqDecide decide, void *arg)
 {
-	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
 	TupleTableSlot *slot;
-	GqGeneration *generation = gq_row_find(id, snapshot, &slot);
-	GqOutcome	outcome = GQ_MISSING;
+	GqGeneration *generation = gq_search_find(search, id, &slot);
+	GqDecision	decision = {0};
+	GqTask		task;
 
-	if (generation != NULL)
-	{
-		GqDecision	decision = {0};
-		GqTask		task;
-
-		gq_task_read(&task, slot);
-		if (!decide(&task, &decision, arg))
-			outcome = GQ_REFUSED;
-		else
-			outcome = gq_change_row(generation, &task, &decision, wait, NULL) == TM_Ok
-				? GQ_CHANGED : GQ_BUSY;
-		ExecDropSingleTupleTableSlot(slot);
-		gq_generation_close(generation);
-	}
-	UnregisterSnapshot(snapshot);
-	return outcome;
+	if (generation == NULL)
+		return GQ_MISSING;
+	gq_task_read(&task, slot);
+	if (!decide(&task, &decision, arg))
+		return GQ_REFUSED;
+	return gq_change_row(generation, &task, &decision, wait, NULL) == TM_Ok
+		? GQ_CHANGED : GQ_BUSY;
 }
 
-GqOutcome
-gq_change_task(int64 id, bool wait, GqDecide decide, void *arg)
+static GqOutcome
+change_found(GqSearch *search, int64 id, bool wait, GqDecide decide, void *arg)
 {
 	for (;;)
 	{
-		GqOutcome	outcome = try_change(id, wait, decide, arg);
+		GqOutcome	outcome = try_change(search, id, wait, decide, arg);
 
-		if (outcome == GQ_CHANGED)
-			CommandCounterIncrement();
 		if (outcome != GQ_BUSY || !wait)
 			return outcome;
 		if (IsolationUsesXactSnapshot())
@@ -194,5 +183,19 @@ gq_change_task(int64 id, bool wait, GqDecide decide, void *arg)
 		CHECK_FOR_INTERRUPTS();
 		/* in case this very command changed it before */
 		CommandCounterIncrement();
+		gq_search_renew(search);
 	}
+}
+
+GqOutcome
+gq_change_task(GqSearch *search, int64 id, bool wait, GqDecide decide, void *arg)
+{
+	GqSearch   *own = search == NULL ? gq_search_begin(NULL) : NULL;
+	GqOutcome	outcome = change_found(own ? own : search, id, wait, decide, arg);
+
+	if (own != NULL)
+		gq_search_end(own);
+	if (own != NULL && outcome == GQ_CHANGED)
+		CommandCounterIncrement();
+	return outcome;
 }

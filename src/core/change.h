@@ -38,9 +38,12 @@ typedef enum GqOutcome
 	GQ_BUSY						/* somebody is changing it (without wait) */
 } GqOutcome;
 
-/* In an isolation level whose snapshot does not see the task's last version:
- * 40001. */
-extern GqOutcome gq_change_task(int64 id, bool wait, GqDecide decide, void *arg);
+/*
+ * In an isolation level whose snapshot does not see the task's last version:
+ * 40001.  With a search of the caller's (for many tasks in turn; NULL: none),
+ * the caller increments the command counter when it is through.
+ */
+extern GqOutcome gq_change_task(GqSearch *search, int64 id, bool wait, GqDecide decide, void *arg);
 
 /*
  * The same for one row version that the caller has found: TM_Ok when it is

@@ -59,10 +59,9 @@ note_lease(int64 id, TimestampTz lease_until)
 /* Returns whether it was taken; tells the scan if it is still to be had. */
 static bool
 take(GqClaim *claim, GqReadyScan *scan, GqGeneration *generation, const GqTask *task,
-	 TimestampTz now)
+	 TupleTableSlot *row, TimestampTz now)
 {
 	int64		lease = lease_of(claim, task);
-	TupleTableSlot *row = gq_row_virtual_slot(generation);
 	GqDecision	decision = {0};
 	TM_Result	result;
 
@@ -79,7 +78,7 @@ take(GqClaim *claim, GqReadyScan *scan, GqGeneration *generation, const GqTask *
 		claim->unseen = true;
 		gq_ready_keep(scan);
 	}
-	ExecDropSingleTupleTableSlot(row);
+	ExecClearTuple(row);
 	return result == TM_Ok;
 }
 
@@ -108,6 +107,7 @@ gq_claim(GqClaim *claim, bool with_more)
 	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "goque claim",
 												  ALLOCSET_DEFAULT_SIZES);
 	TimestampTz now = GetCurrentTimestamp();
+	TupleTableSlot *row = NULL;
 	GqReadyScan *scan;
 	GqGeneration *generation;
 	GqType	   *entry;
@@ -120,10 +120,13 @@ gq_claim(GqClaim *claim, bool with_more)
 	note_fetches(claim, now);
 	while (claim->taken < claim->max_tasks && gq_ready_next(scan, &task, &generation, &entry))
 	{
-		MemoryContext old = MemoryContextSwitchTo(scratch);
+		MemoryContext old;
 
 		CHECK_FOR_INTERRUPTS();
-		if (take(claim, scan, generation, &task, now))
+		if (row == NULL)		/* all generations have the same columns */
+			row = gq_row_virtual_slot(generation);
+		old = MemoryContextSwitchTo(scratch);
+		if (take(claim, scan, generation, &task, row, now))
 		{
 			claim->taken++;
 			if (claim->ntypes == 0)
@@ -140,6 +143,8 @@ gq_claim(GqClaim *claim, bool with_more)
 	}
 	claim->next_due = gq_ready_next_due(scan);
 	gq_ready_end(scan);
+	if (row != NULL)
+		ExecDropSingleTupleTableSlot(row);
 	gq_xact_claims_end();
 	if (claim->taken > 0)
 		CommandCounterIncrement();

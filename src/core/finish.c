@@ -12,7 +12,6 @@
 
 #include "common/pg_prng.h"
 #include "utils/builtins.h"
-#include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
 #include "core/change.h"
@@ -70,12 +69,12 @@ decide_complete(const GqTask *task, GqDecision *decision, void *arg)
 }
 
 bool
-gq_complete(int64 id, int64 token, bool has_result, Datum result)
+gq_complete(GqSearch *search, int64 id, int64 token, bool has_result, Datum result)
 {
 	Request		request = {.now = GetCurrentTimestamp(), .token = token,
 	.has_value = has_result, .value = result};
 
-	return gq_change_task(id, true, decide_complete, &request) == GQ_CHANGED;
+	return gq_change_task(search, id, true, decide_complete, &request) == GQ_CHANGED;
 }
 
 static int64
@@ -112,12 +111,12 @@ decide_fail(const GqTask *task, GqDecision *decision, void *arg)
 }
 
 int
-gq_fail(int64 id, int64 token, const char *message, int64 retry_in, bool retry)
+gq_fail(GqSearch *search, int64 id, int64 token, const char *message, int64 retry_in, bool retry)
 {
 	Request		request = {.now = GetCurrentTimestamp(), .token = token,
 	.message = message, .span = retry_in, .retry = retry};
 
-	if (gq_change_task(id, true, decide_fail, &request) != GQ_CHANGED)
+	if (gq_change_task(search, id, true, decide_fail, &request) != GQ_CHANGED)
 		return 0;
 	return request.status;
 }
@@ -135,11 +134,11 @@ decide_release(const GqTask *task, GqDecision *decision, void *arg)
 }
 
 bool
-gq_release(int64 id, int64 token, int64 delay)
+gq_release(GqSearch *search, int64 id, int64 token, int64 delay)
 {
 	Request		request = {.now = GetCurrentTimestamp(), .token = token, .span = delay};
 
-	return gq_change_task(id, true, decide_release, &request) == GQ_CHANGED;
+	return gq_change_task(search, id, true, decide_release, &request) == GQ_CHANGED;
 }
 
 static bool
@@ -159,12 +158,12 @@ decide_heartbeat(const GqTask *task, GqDecision *decision, void *arg)
 }
 
 TimestampTz
-gq_heartbeat(int64 id, int64 token, int64 lease, bool has_progress, Datum progress)
+gq_heartbeat(GqSearch *search, int64 id, int64 token, int64 lease, bool has_progress, Datum progress)
 {
 	Request		request = {.now = GetCurrentTimestamp(), .token = token, .span = lease,
 	.has_value = has_progress, .value = progress};
 
-	if (gq_change_task(id, true, decide_heartbeat, &request) != GQ_CHANGED)
+	if (gq_change_task(search, id, true, decide_heartbeat, &request) != GQ_CHANGED)
 		return 0;
 	return request.until;
 }
@@ -185,11 +184,11 @@ decide_cancel(const GqTask *task, GqDecision *decision, void *arg)
 }
 
 bool
-gq_cancel(int64 id)
+gq_cancel(GqSearch *search, int64 id)
 {
 	Request		request = {.now = GetCurrentTimestamp()};
 
-	return gq_change_task(id, true, decide_cancel, &request) == GQ_CHANGED;
+	return gq_change_task(search, id, true, decide_cancel, &request) == GQ_CHANGED;
 }
 
 static bool
@@ -211,12 +210,11 @@ decide_retry(const GqTask *task, GqDecision *decision, void *arg)
 static bool
 claim_external_id(int64 id)
 {
-	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	GqSearch   *search = gq_search_begin(NULL);
 	TupleTableSlot *slot;
-	GqGeneration *generation = gq_row_find(id, snapshot, &slot);
 	bool		is_free = true;
 
-	if (generation != NULL)
+	if (gq_search_find(search, id, &slot) != NULL)
 	{
 		GqTask		task;
 		char	   *key;
@@ -231,21 +229,19 @@ claim_external_id(int64 id)
 			gq_unique_lock(type, &external_id, 1);
 			is_free = gq_unique_find(type, external_id, task.unique_while, id) == 0;
 		}
-		ExecDropSingleTupleTableSlot(slot);
-		gq_generation_close(generation);
 	}
-	UnregisterSnapshot(snapshot);
+	gq_search_end(search);
 	return is_free;
 }
 
 bool
-gq_retry(int64 id, TimestampTz run_at)
+gq_retry(GqSearch *search, int64 id, TimestampTz run_at)
 {
 	Request		request = {.now = GetCurrentTimestamp()};
 
 	request.run_at = run_at != 0 ? run_at : request.now;
 	return claim_external_id(id) &&
-		gq_change_task(id, true, decide_retry, &request) == GQ_CHANGED;
+		gq_change_task(search, id, true, decide_retry, &request) == GQ_CHANGED;
 }
 
 static bool
@@ -264,12 +260,12 @@ decide_reschedule(const GqTask *task, GqDecision *decision, void *arg)
 }
 
 bool
-gq_reschedule(int64 id, TimestampTz run_at, bool has_priority, int16 priority)
+gq_reschedule(GqSearch *search, int64 id, TimestampTz run_at, bool has_priority, int16 priority)
 {
 	Request		request = {.now = GetCurrentTimestamp(), .run_at = run_at,
 	.has_value = has_priority, .value = Int16GetDatum(priority)};
 
-	return gq_change_task(id, true, decide_reschedule, &request) == GQ_CHANGED;
+	return gq_change_task(search, id, true, decide_reschedule, &request) == GQ_CHANGED;
 }
 
 static bool
@@ -280,9 +276,9 @@ decide_purge(const GqTask *task, GqDecision *decision, void *arg)
 }
 
 bool
-gq_purge(int64 id)
+gq_purge(GqSearch *search, int64 id)
 {
-	return gq_change_task(id, true, decide_purge, NULL) == GQ_CHANGED;
+	return gq_change_task(search, id, true, decide_purge, NULL) == GQ_CHANGED;
 }
 
 /* ---- the healer ---- */
@@ -310,10 +306,10 @@ decide_heal(const GqTask *task, GqDecision *decision, void *arg)
 }
 
 TimestampTz
-gq_heal_task(int64 id, TimestampTz now, bool *healed)
+gq_heal_task(GqSearch *search, int64 id, TimestampTz now, bool *healed)
 {
 	Request		request = {.now = now, .span = -1, .retry = true, .until = DT_NOEND};
-	GqOutcome	outcome = gq_change_task(id, false, decide_heal, &request);
+	GqOutcome	outcome = gq_change_task(search, id, false, decide_heal, &request);
 
 	*healed = outcome == GQ_CHANGED;
 	return request.until;
@@ -332,9 +328,9 @@ decide_expire(const GqTask *task, GqDecision *decision, void *arg)
 }
 
 bool
-gq_expire_task(int64 id, TimestampTz now)
+gq_expire_task(GqSearch *search, int64 id, TimestampTz now)
 {
 	Request		request = {.now = now};
 
-	return gq_change_task(id, false, decide_expire, &request) == GQ_CHANGED;
+	return gq_change_task(search, id, false, decide_expire, &request) == GQ_CHANGED;
 }

@@ -49,7 +49,7 @@ static bool
 heal_known(Oid instance, int64 id, TimestampTz now)
 {
 	bool		healed;
-	TimestampTz until = gq_heal_task(id, now, &healed);
+	TimestampTz until = gq_heal_task(NULL, id, now, &healed);
 
 	if (healed || until == now)
 		return healed;			/* if somebody is at it, it is tried again */
@@ -77,7 +77,7 @@ heal_each(const int64 *ids, int64 n, TimestampTz now, bool known)
 		if (known)
 			was_healed = heal_known(instance, ids[i], now);
 		else
-			(void) gq_heal_task(ids[i], now, &was_healed);
+			(void) gq_heal_task(NULL, ids[i], now, &was_healed);
 		healed += was_healed;
 		MemoryContextSwitchTo(old);
 		MemoryContextReset(scratch);
@@ -111,7 +111,7 @@ expire_each(const int64 *ids, int64 n, TimestampTz now)
 	for (int64 i = 0; i < n; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		expired += gq_expire_task(ids[i], now);
+		expired += gq_expire_task(NULL, ids[i], now);
 	}
 	return expired;
 }

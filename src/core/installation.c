@@ -18,7 +18,13 @@
 GqType *
 gq_type_of(const char *name)
 {
-	return gq_shared != NULL ? gq_type_entry(gq_instance(), name) : NULL;
+	static GqType *last = NULL; /* most calls are for the type of the call before */
+
+	if (gq_shared == NULL)
+		return NULL;
+	if (last == NULL || !gq_type_entry_is(last, gq_instance(), name))
+		last = gq_type_entry(gq_instance(), name);
+	return last;
 }
 
 void

@@ -59,6 +59,8 @@ typedef struct GqDatabase
 	GqActivity	activity;
 	TimestampTz activity_since;
 	TimestampTz done_at[GQ_DUTIES];
+	bool		planned;		/* the last keeper left a plan */
+	GqDutyPlan	plan[GQ_DUTIES];
 	int			failures;		/* in a row */
 	TimestampTz failed_at;
 	TimestampTz logged_at;		/* last line about it */

@@ -157,6 +157,7 @@ gq_database_announce(Oid database)
 	{
 		slot->announced++;
 		slot->next_start_at = 0;
+		slot->planned = false;
 		if (slot->keeper_pid == 0)
 			slot->state = GQ_DATABASE_UNKNOWN;
 		else

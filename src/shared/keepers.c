@@ -454,13 +454,18 @@ gq_keeper_done(GqActivity duty, TimestampTz now, bool well)
 	LWLockRelease(gq_shared->databases_lock);
 }
 
-TimestampTz
-gq_keeper_done_at(GqActivity duty)
+/*
+ * Taken once: who fails, or is stopped, leaves no plan.
+ */
+bool
+gq_keeper_resume(GqDutyPlan plan[GQ_DUTIES])
 {
-	TimestampTz result;
+	bool		result;
 
-	LWLockAcquire(gq_shared->databases_lock, LW_SHARED);
-	result = my_slot->done_at[duty];
+	LWLockAcquire(gq_shared->databases_lock, LW_EXCLUSIVE);
+	result = my_slot->planned;
+	my_slot->planned = false;
+	memcpy(plan, my_slot->plan, sizeof(my_slot->plan));
 	LWLockRelease(gq_shared->databases_lock);
 	return result;
 }
@@ -511,8 +516,13 @@ gq_keeper_in_a_hurry(void)
  * What is asked for from here on wakes the launcher, which waits for the exit.
  */
 void
-gq_keeper_leaves(TimestampTz at)
+gq_keeper_leaves(TimestampTz at, const GqDutyPlan *plan)
 {
+	LWLockAcquire(gq_shared->databases_lock, LW_EXCLUSIVE);
 	pg_atomic_write_u64(&my_slot->wakes_at, (uint64) at);
+	my_slot->planned = plan != NULL;
+	if (plan != NULL)
+		memcpy(my_slot->plan, plan, sizeof(my_slot->plan));
+	LWLockRelease(gq_shared->databases_lock);
 	leaving = true;
 }

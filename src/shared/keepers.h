@@ -92,9 +92,6 @@ extern void gq_keeper_doing(GqActivity activity);
 /* A duty is done; `well`: and none is failing. */
 extern void gq_keeper_done(GqActivity duty, TimestampTz now, bool well);
 
-/* ... and when it last was, by this or an earlier keeper; 0: never. */
-extern TimestampTz gq_keeper_done_at(GqActivity duty);
-
 /* A duty failed.  True: it is time for another line in the log. */
 extern bool gq_keeper_failed(TimestampTz now);
 
@@ -108,8 +105,18 @@ extern TimestampTz gq_keeper_sleeps(TimestampTz at);
 /* Does another database wait for a process? Is this one for a short visit? */
 extern bool gq_keeper_in_a_hurry(void);
 
-/* Exit is next, and no failure: nothing is to be done here before `at`. */
-extern void gq_keeper_leaves(TimestampTz at);
+/* When a duty last ran, and when it wanted to run again. */
+typedef struct GqDutyPlan
+{
+	TimestampTz ran_at;
+	TimestampTz wants_at;		/* DT_NOEND: not before somebody asks */
+	bool		unpaced;		/* then, whatever the interval of the duty */
+} GqDutyPlan;
+
+/* Exit is next, and no failure: nothing is to be done here before `at`.  The
+ * plan, if any, is for the next keeper, which takes it by gq_keeper_resume. */
+extern void gq_keeper_leaves(TimestampTz at, const GqDutyPlan *plan);
+extern bool gq_keeper_resume(GqDutyPlan plan[GQ_DUTIES]);
 
 /* When the server, or its promotion, let the first launcher start. */
 extern TimestampTz gq_launcher_first_start(void);

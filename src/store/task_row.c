@@ -20,7 +20,9 @@
 #include "miscadmin.h"
 #include "storage/lmgr.h"
 #include "utils/fmgroids.h"
+#include "utils/memutils.h"
 #include "utils/rel.h"
+#include "utils/snapmgr.h"
 
 #include "compat.h"
 #include "store/task_row.h"
@@ -37,49 +39,122 @@ gq_row_virtual_slot(GqGeneration *generation)
 	return MakeSingleTupleTableSlot(RelationGetDescr(generation->table), &TTSOpsVirtual);
 }
 
-/* ---- find ---- */
+/* ---- search ---- */
 
-static TupleTableSlot *
-find_in(GqGeneration *generation, int64 id, Snapshot snapshot)
+/* what is open of one generation */
+typedef struct Place
 {
-	TupleTableSlot *slot = table_slot_create(generation->table, NULL);
-	Relation	index = gq_generation_index(generation, GQ_PART_PKEY);
-	IndexScanDesc scan;
+	GqGeneration *generation;
+	IndexScanDesc scan;			/* of its primary key */
+	TupleTableSlot *slot;
+} Place;
+
+struct GqSearch
+{
+	MemoryContext context;
+	Snapshot	snapshot;
+	int			current;		/* the generation to look into first */
+	Place		places[GQ_GENERATIONS];
+};
+
+GqSearch *
+gq_search_begin(Snapshot snapshot)
+{
+	GqSearch   *search = palloc0(sizeof(GqSearch));
+
+	search->context = CurrentMemoryContext;
+	search->snapshot = RegisterSnapshot(snapshot != NULL ? snapshot : GetLatestSnapshot());
+	search->current = gq_ring_current();
+	return search;
+}
+
+static void
+open_place(GqSearch *search, int number)
+{
+	Place	   *place = &search->places[number];
+
+	place->generation = gq_generation_open(number);
+	if (RelationGetNumberOfBlocks(place->generation->table) > 0)
+	{
+		place->slot = table_slot_create(place->generation->table, NULL);
+		place->scan = gq_index_beginscan(place->generation->table,
+										 gq_generation_index(place->generation, GQ_PART_PKEY),
+										 search->snapshot, 1);
+	}
+}
+
+static void
+close_place(Place *place)
+{
+	if (place->generation == NULL)
+		return;
+	if (place->scan != NULL)
+	{
+		index_endscan(place->scan);
+		ExecDropSingleTupleTableSlot(place->slot);
+	}
+	gq_generation_close(place->generation);
+	memset(place, 0, sizeof(Place));
+}
+
+static bool
+find_in(GqSearch *search, Place *place, int64 id)
+{
 	ScanKeyData key;
-	bool		found;
 
+	if (place->scan == NULL)	/* nothing is in it */
+		return false;
 	ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(id));
-	scan = gq_index_beginscan(generation->table, index, snapshot, 1);
-	index_rescan(scan, &key, 1, NULL, 0);
-	found = index_getnext_slot(scan, ForwardScanDirection, slot);
-	index_endscan(scan);
-
-	if (found)
-		return slot;
-	ExecDropSingleTupleTableSlot(slot);
-	return NULL;
+	index_rescan(place->scan, &key, 1, NULL, 0);
+	return index_getnext_slot(place->scan, ForwardScanDirection, place->slot);
 }
 
 GqGeneration *
-gq_row_find(int64 id, Snapshot snapshot, TupleTableSlot **slot)
+gq_search_find(GqSearch *search, int64 id, TupleTableSlot **slot)
 {
-	int			current = gq_ring_current();
+	/* index scans allocate as they go */
+	MemoryContext old = MemoryContextSwitchTo(search->context);
+	GqGeneration *found = NULL;
 
 	/* the youngest first: that is where most of the living are */
-	for (int i = 0; i < GQ_GENERATIONS; i++)
+	for (int i = 0; i < GQ_GENERATIONS && found == NULL; i++)
 	{
-		int			number = (current - i + GQ_GENERATIONS) % GQ_GENERATIONS;
-		GqGeneration *generation = gq_generation_open(number);
+		int			number = (search->current - i + GQ_GENERATIONS) % GQ_GENERATIONS;
+		Place	   *place = &search->places[number];
 
-		if (RelationGetNumberOfBlocks(generation->table) > 0)
+		if (place->generation == NULL)
+			open_place(search, number);
+		if (find_in(search, place, id))
 		{
-			*slot = find_in(generation, id, snapshot);
-			if (*slot != NULL)
-				return generation;
+			*slot = place->slot;
+			found = place->generation;
 		}
-		gq_generation_close(generation);
 	}
-	return NULL;
+	MemoryContextSwitchTo(old);
+	return found;
+}
+
+static void
+close_places(GqSearch *search)
+{
+	for (int i = 0; i < GQ_GENERATIONS; i++)
+		close_place(&search->places[i]);
+	UnregisterSnapshot(search->snapshot);
+}
+
+void
+gq_search_renew(GqSearch *search)
+{
+	close_places(search);
+	search->snapshot = RegisterSnapshot(GetLatestSnapshot());
+	search->current = gq_ring_current();
+}
+
+void
+gq_search_end(GqSearch *search)
+{
+	close_places(search);
+	pfree(search);
 }
 
 /* ---- index entries ---- */
@@ -89,11 +164,13 @@ gq_row_find(int64 id, Snapshot snapshot, TupleTableSlot **slot)
 static void
 open_indexes(GqGeneration *generation)
 {
+	MemoryContext old;
 	List	   *oids;
 	ListCell   *lc;
 
 	if (generation->opened_for_insert)
 		return;
+	old = MemoryContextSwitchTo(GetMemoryChunkContext(generation));
 	oids = RelationGetIndexList(generation->table);
 	foreach(lc, oids)
 	{
@@ -110,6 +187,7 @@ open_indexes(GqGeneration *generation)
 										 index_open(oid, RowExclusiveLock));
 	}
 	list_free(oids);
+	MemoryContextSwitchTo(old);
 	generation->opened_for_insert = true;
 }
 

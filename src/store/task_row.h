@@ -45,10 +45,16 @@ gq_change_to_null(GqChanges *changes, int attr)
 }
 
 /*
- * The task with this id, as `snapshot` sees it; the generation is open for
- * reading and `slot` belongs to it.  NULL: there is none.
+ * A search for tasks by id, with one snapshot: the latest when it began, or was
+ * renewed.  The generation and the slot that gq_search_find returns belong to
+ * the search; the slot is good until the next call.  NULL: there is none.
  */
-extern GqGeneration *gq_row_find(int64 id, Snapshot snapshot, TupleTableSlot **slot);
+typedef struct GqSearch GqSearch;
+
+extern GqSearch *gq_search_begin(Snapshot snapshot);	/* NULL: the latest */
+extern GqGeneration *gq_search_find(GqSearch *search, int64 id, TupleTableSlot **slot);
+extern void gq_search_renew(GqSearch *search);
+extern void gq_search_end(GqSearch *search);
 
 /*
  * Update the row version in `slot`, in place if it can be.  With wait, waits

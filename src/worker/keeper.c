@@ -58,10 +58,6 @@ typedef struct Duty
 	TimestampTz (*run) (TimestampTz now);
 	const int  *interval_ms;	/* it runs no more often than so */
 	const char *activity;
-
-	TimestampTz ran_at;
-	TimestampTz wants_at;		/* what it returned, or earlier if asked for */
-	bool		unpaced;		/* then, whatever the interval */
 	int			failures;		/* in a row */
 } Duty;
 
@@ -73,6 +69,8 @@ static Duty duties[GQ_DUTIES] = {
 	[GQ_DUTY_CLEAN] = {gq_duty_clean, &gq_clean_interval, "goque: clean"},
 	[GQ_DUTY_CHECK] = {gq_duty_check, &check_interval_ms, "goque: check"},
 };
+
+static GqDutyPlan plan[GQ_DUTIES];
 
 static const char *database_name;
 static uint32 seen_announced;
@@ -156,7 +154,7 @@ look_for_extension(void)
 		return;
 	if (state == GQ_DATABASE_MISMATCH && news)
 		warn_mismatch();
-	gq_keeper_leaves(DT_NOEND);
+	gq_keeper_leaves(DT_NOEND, NULL);
 	proc_exit(0);
 }
 
@@ -178,12 +176,14 @@ hold_extension(void)
 /* ---- duties ---- */
 
 static TimestampTz
-duty_due_at(const Duty *duty)
+duty_due_at(GqActivity which)
 {
-	if (duty->unpaced || duty->wants_at == DT_NOEND)
-		return duty->wants_at;
-	return Max(duty->wants_at,
-			   TimestampTzPlusMilliseconds(duty->ran_at, *duty->interval_ms));
+	GqDutyPlan *p = &plan[which];
+
+	if (p->unpaced || p->wants_at == DT_NOEND)
+		return p->wants_at;
+	return Max(p->wants_at,
+			   TimestampTzPlusMilliseconds(p->ran_at, *duties[which].interval_ms));
 }
 
 static TimestampTz
@@ -192,27 +192,34 @@ earliest_due_at(void)
 	TimestampTz result = DT_NOEND;
 
 	for (int i = 0; i < GQ_DUTIES; i++)
-		result = Min(result, duty_due_at(&duties[i]));
+		result = Min(result, duty_due_at(i));
 	return result;
 }
 
 /*
- * All are due at the start, as often as they may run; but the first heal comes
+ * Go on where the last keeper left; else all are due.  But the first heal comes
  * late after a start of the server, so that workers which that cut off may come
  * back and finish.
  */
 static void
-init_duties(void)
+init_plan(void)
 {
 	TimestampTz now = GetCurrentTimestamp();
 
+	if (gq_keeper_resume(plan))
+		return;
+	memset(plan, 0, sizeof(plan));
 	for (int i = 0; i < GQ_DUTIES; i++)
-	{
-		duties[i].ran_at = Min(gq_keeper_done_at(i), now);
-		duties[i].wants_at = now;
-	}
-	duties[GQ_DUTY_HEAL].wants_at =
+		plan[i].wants_at = now;
+	plan[GQ_DUTY_HEAL].wants_at =
 		TimestampTzPlusMilliseconds(gq_launcher_first_start(), gq_heal_interval);
+}
+
+static void
+plan_next(GqActivity which, TimestampTz at, bool unpaced)
+{
+	plan[which].wants_at = at;
+	plan[which].unpaced = unpaced;
 }
 
 /*
@@ -222,19 +229,16 @@ init_duties(void)
 static void
 hasten_duties(TimestampTz at, TimestampTz now)
 {
-	static TimestampTz last_now = 0;
-
 	for (int i = 0; i < GQ_DUTIES; i++)
 	{
-		if (now < last_now)
+		if (now < plan[i].ran_at)
 		{
-			duties[i].ran_at = 0;
-			duties[i].wants_at = now;
+			plan[i].ran_at = 0;
+			plan_next(i, now, true);
 		}
-		else if (!duties[i].unpaced)
-			duties[i].wants_at = Min(duties[i].wants_at, at);
+		else if (!plan[i].unpaced)
+			plan[i].wants_at = Min(plan[i].wants_at, at);
 	}
-	last_now = now;
 }
 
 static void
@@ -256,22 +260,21 @@ all_well(void)
 }
 
 static void
-do_duty(Duty *duty, TimestampTz now)
+do_duty(GqActivity which, TimestampTz now)
 {
+	Duty	   *duty = &duties[which];
 	ErrorContextCallback context = {error_context_stack, duty_context, duty};
 
 	error_context_stack = &context;
 	gq_worker_begin(duty->activity);
 	if (hold_extension())
 	{
-		duty->wants_at = duty->run(now);
-		duty->unpaced = duty->wants_at <= now;	/* there is more to do */
+		TimestampTz next = duty->run(now);
+
+		plan_next(which, next, next <= now);	/* by now: there is more to do */
 	}
 	else
-	{
-		duty->wants_at = TimestampTzPlusMilliseconds(now, BUSY_EXTENSION_MS);
-		duty->unpaced = true;
-	}
+		plan_next(which, TimestampTzPlusMilliseconds(now, BUSY_EXTENSION_MS), true);
 	gq_worker_commit();
 	error_context_stack = context.previous;
 }
@@ -280,8 +283,10 @@ do_duty(Duty *duty, TimestampTz now)
  * The error is being handled: report it if it is time to, and try again soon.
  */
 static void
-duty_failed(Duty *duty, TimestampTz now)
+duty_failed(GqActivity which, TimestampTz now)
 {
+	int			failures = ++duties[which].failures;
+
 	HOLD_INTERRUPTS();
 	if (gq_keeper_failed(now))
 		EmitErrorReport();
@@ -289,30 +294,28 @@ duty_failed(Duty *duty, TimestampTz now)
 	FlushErrorState();
 	RESUME_INTERRUPTS();
 
-	if (++duty->failures >= MAX_FAILURES)
+	if (failures >= MAX_FAILURES)
 		proc_exit(1);
-	duty->wants_at =
-		TimestampTzPlusMilliseconds(now, Min(1000 << Min(duty->failures - 1, 10), MAX_RETRY_MS));
-	duty->unpaced = true;
+	plan_next(which,
+			  TimestampTzPlusMilliseconds(now, Min(1000 << Min(failures - 1, 10), MAX_RETRY_MS)),
+			  true);
 }
 
 static void
 try_duty(GqActivity which, TimestampTz now)
 {
-	Duty	   *duty = &duties[which];
-
 	gq_keeper_doing(which);
-	duty->ran_at = now;
+	plan[which].ran_at = now;
 	PG_TRY();
 	{
-		do_duty(duty, now);
-		duty->failures = 0;
+		do_duty(which, now);
+		duties[which].failures = 0;
 		gq_keeper_done(which, now, all_well());
 	}
 	PG_CATCH();
 	{
 		MemoryContextSwitchTo(TopMemoryContext);
-		duty_failed(duty, now);
+		duty_failed(which, now);
 	}
 	PG_END_TRY();
 	gq_keeper_doing(GQ_IDLE);
@@ -328,7 +331,7 @@ run_duties(void)
 	{
 		TimestampTz now = GetCurrentTimestamp();
 
-		if (duty_due_at(&duties[i]) <= now)
+		if (duty_due_at(i) <= now)
 			try_duty(i, now);
 	}
 	return earliest_due_at();
@@ -350,7 +353,7 @@ leave_if_idle(TimestampTz next)
 		busy_at = now;
 	if (now >= TimestampTzPlusMilliseconds(busy_at, LINGER_MS) || gq_keeper_in_a_hurry())
 	{
-		gq_keeper_leaves(next);
+		gq_keeper_leaves(next, plan);
 		proc_exit(0);
 	}
 }
@@ -371,7 +374,7 @@ gq_keeper_main(Datum main_arg)
 	gq_wait_event(&wait_event, "GoqueKeeperMain");
 
 	look_for_extension();
-	init_duties();
+	init_plan();
 	for (;;)
 	{
 		TimestampTz next;

@@ -82,9 +82,13 @@ SELECT ok, regexp_replace(detail, 'since .*', 'since TIME') AS detail FROM goque
 -- ---- the user's own queries, as they stand ----
 
 SET search_path = goque, public;
+CREATE TEMP TABLE first AS
 SELECT status, COUNT(*) FROM tasks GROUP BY status;
+SELECT * FROM first ORDER BY status;
 SELECT * FROM tasks WHERE status = 'processing' AND updated_at < NOW() - INTERVAL '5 minutes';
+CREATE TEMP TABLE third AS
 SELECT type, error, COUNT(*) FROM tasks WHERE status = 'attempts_left' GROUP BY type, error;
+SELECT * FROM third ORDER BY type, error;
 -- the second finds a stuck one, and not one whose heart beats
 BEGIN;
 UPDATE tasks_0 SET updated_at = updated_at - interval '6 min', lease_until = now() - interval '5 min' WHERE type IN ('views', 'views.long') AND status = 3;
