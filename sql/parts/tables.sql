@@ -85,7 +85,7 @@ CREATE TABLE goque.tasks_0 (
 	metadata		jsonb,
 	payload			jsonb NOT NULL,
 	PRIMARY KEY (id)
-) WITH (fillfactor = 45, autovacuum_enabled = off, toast.autovacuum_enabled = off);
+) WITH (fillfactor = 30, autovacuum_enabled = off, toast.autovacuum_enabled = off);
 CREATE INDEX tasks_0_ready ON goque.tasks_0 (type, priority, next_attempt_at, id);
 CREATE INDEX tasks_0_external_id ON goque.tasks_0 (type, external_id) WHERE external_id IS NOT NULL;
 CREATE INDEX tasks_0_expires_at ON goque.tasks_0 (expires_at) WHERE expires_at IS NOT NULL;
@@ -119,7 +119,7 @@ CREATE TABLE goque.tasks_1 (
 	metadata		jsonb,
 	payload			jsonb NOT NULL,
 	PRIMARY KEY (id)
-) WITH (fillfactor = 45, autovacuum_enabled = off, toast.autovacuum_enabled = off);
+) WITH (fillfactor = 30, autovacuum_enabled = off, toast.autovacuum_enabled = off);
 CREATE INDEX tasks_1_ready ON goque.tasks_1 (type, priority, next_attempt_at, id);
 CREATE INDEX tasks_1_external_id ON goque.tasks_1 (type, external_id) WHERE external_id IS NOT NULL;
 CREATE INDEX tasks_1_expires_at ON goque.tasks_1 (expires_at) WHERE expires_at IS NOT NULL;
@@ -153,7 +153,7 @@ CREATE TABLE goque.tasks_2 (
 	metadata		jsonb,
 	payload			jsonb NOT NULL,
 	PRIMARY KEY (id)
-) WITH (fillfactor = 45, autovacuum_enabled = off, toast.autovacuum_enabled = off);
+) WITH (fillfactor = 30, autovacuum_enabled = off, toast.autovacuum_enabled = off);
 CREATE INDEX tasks_2_ready ON goque.tasks_2 (type, priority, next_attempt_at, id);
 CREATE INDEX tasks_2_external_id ON goque.tasks_2 (type, external_id) WHERE external_id IS NOT NULL;
 CREATE INDEX tasks_2_expires_at ON goque.tasks_2 (expires_at) WHERE expires_at IS NOT NULL;
@@ -187,7 +187,7 @@ CREATE TABLE goque.tasks_3 (
 	metadata		jsonb,
 	payload			jsonb NOT NULL,
 	PRIMARY KEY (id)
-) WITH (fillfactor = 45, autovacuum_enabled = off, toast.autovacuum_enabled = off);
+) WITH (fillfactor = 30, autovacuum_enabled = off, toast.autovacuum_enabled = off);
 CREATE INDEX tasks_3_ready ON goque.tasks_3 (type, priority, next_attempt_at, id);
 CREATE INDEX tasks_3_external_id ON goque.tasks_3 (type, external_id) WHERE external_id IS NOT NULL;
 CREATE INDEX tasks_3_expires_at ON goque.tasks_3 (expires_at) WHERE expires_at IS NOT NULL;
@@ -221,7 +221,7 @@ CREATE TABLE goque.tasks_4 (
 	metadata		jsonb,
 	payload			jsonb NOT NULL,
 	PRIMARY KEY (id)
-) WITH (fillfactor = 45, autovacuum_enabled = off, toast.autovacuum_enabled = off);
+) WITH (fillfactor = 30, autovacuum_enabled = off, toast.autovacuum_enabled = off);
 CREATE INDEX tasks_4_ready ON goque.tasks_4 (type, priority, next_attempt_at, id);
 CREATE INDEX tasks_4_external_id ON goque.tasks_4 (type, external_id) WHERE external_id IS NOT NULL;
 CREATE INDEX tasks_4_expires_at ON goque.tasks_4 (expires_at) WHERE expires_at IS NOT NULL;
@@ -255,7 +255,7 @@ CREATE TABLE goque.tasks_5 (
 	metadata		jsonb,
 	payload			jsonb NOT NULL,
 	PRIMARY KEY (id)
-) WITH (fillfactor = 45, autovacuum_enabled = off, toast.autovacuum_enabled = off);
+) WITH (fillfactor = 30, autovacuum_enabled = off, toast.autovacuum_enabled = off);
 CREATE INDEX tasks_5_ready ON goque.tasks_5 (type, priority, next_attempt_at, id);
 CREATE INDEX tasks_5_external_id ON goque.tasks_5 (type, external_id) WHERE external_id IS NOT NULL;
 CREATE INDEX tasks_5_expires_at ON goque.tasks_5 (expires_at) WHERE expires_at IS NOT NULL;
@@ -289,7 +289,7 @@ CREATE TABLE goque.tasks_6 (
 	metadata		jsonb,
 	payload			jsonb NOT NULL,
 	PRIMARY KEY (id)
-) WITH (fillfactor = 45, autovacuum_enabled = off, toast.autovacuum_enabled = off);
+) WITH (fillfactor = 30, autovacuum_enabled = off, toast.autovacuum_enabled = off);
 CREATE INDEX tasks_6_ready ON goque.tasks_6 (type, priority, next_attempt_at, id);
 CREATE INDEX tasks_6_external_id ON goque.tasks_6 (type, external_id) WHERE external_id IS NOT NULL;
 CREATE INDEX tasks_6_expires_at ON goque.tasks_6 (expires_at) WHERE expires_at IS NOT NULL;
@@ -323,7 +323,7 @@ CREATE TABLE goque.tasks_7 (
 	metadata		jsonb,
 	payload			jsonb NOT NULL,
 	PRIMARY KEY (id)
-) WITH (fillfactor = 45, autovacuum_enabled = off, toast.autovacuum_enabled = off);
+) WITH (fillfactor = 30, autovacuum_enabled = off, toast.autovacuum_enabled = off);
 CREATE INDEX tasks_7_ready ON goque.tasks_7 (type, priority, next_attempt_at, id);
 CREATE INDEX tasks_7_external_id ON goque.tasks_7 (type, external_id) WHERE external_id IS NOT NULL;
 CREATE INDEX tasks_7_expires_at ON goque.tasks_7 (expires_at) WHERE expires_at IS NOT NULL;

@@ -17,6 +17,7 @@
 
 #include "miscadmin.h"
 #include "storage/latch.h"
+#include "utils/inval.h"
 #include "utils/timeout.h"
 #include "utils/timestamp.h"
 #include "utils/wait_event.h"
@@ -95,6 +96,7 @@ gq_sleep_rearm(void)
 	CHECK_FOR_INTERRUPTS();
 	if (MyProcPort != NULL && !pq_check_connection())
 		client_is_gone();
+	AcceptInvalidationMessages();	/* settings may have changed */
 	if (gq_shared != NULL)
 		gq_wait_rearm();
 }

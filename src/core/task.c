@@ -83,6 +83,9 @@ gq_task_is_held(const GqTask *task, int64 token)
 TimestampTz
 gq_time_add(TimestampTz now, int64 delay)
 {
+	/* no call stores these, but a row may come from elsewhere */
+	if (TIMESTAMP_NOT_FINITE(now))
+		return TIMESTAMP_IS_NOBEGIN(now) ? MIN_TIMESTAMP : END_TIMESTAMP - 1;
 	return delay > END_TIMESTAMP - 1 - now ? END_TIMESTAMP - 1 : now + delay;
 }
 
@@ -130,6 +133,14 @@ cut(const char *message, int limit)
 	return pnstrdup(message, len <= limit ? len : pg_mbcliplen(message, len, limit));
 }
 
+/* Without the ends of lines in it. */
+static void
+append_on_one_line(StringInfo line, const char *text)
+{
+	for (const char *c = text; *c != '\0'; c++)
+		appendStringInfoChar(line, *c == '\n' || *c == '\r' ? ' ' : *c);
+}
+
 /* One line per failure; the oldest lines go first. */
 static char *
 append_error(const GqTask *task, const char *message, TimestampTz now)
@@ -143,9 +154,10 @@ append_error(const GqTask *task, const char *message, TimestampTz now)
 	if (errors != NULL)
 		appendStringInfo(&line, "%s\n", errors);
 	appendStringInfo(&line, "attempt %d: ", task->attempts);
-	for (const char *c = cut(message, GQ_MAX_ERROR_BYTES); *c != '\0'; c++)
-		appendStringInfoChar(&line, *c == '\n' || *c == '\r' ? ' ' : *c);
-	appendStringInfo(&line, " (%s, %s)", timestamptz_to_str(now), worker ? worker : "no worker");
+	append_on_one_line(&line, cut(message, GQ_MAX_ERROR_BYTES));
+	appendStringInfo(&line, " (%s, ", timestamptz_to_str(now));
+	append_on_one_line(&line, worker ? worker : "no worker");
+	appendStringInfoChar(&line, ')');
 
 	all = line.data;
 	while (strlen(all) > GQ_MAX_ERRORS_BYTES && strchr(all, '\n') != NULL)

@@ -162,7 +162,7 @@ void
 gq_xact_taken(GqType *entry, int generation, int16 priority, GqKey key)
 {
 	if (gq_shared != NULL && entry != NULL)
-		(void) key_note(&taken_notes, entry, generation, priority, key);
+		key_note(&taken_notes, entry, generation, priority, key)->ready_now++;
 }
 
 static CountNote *
@@ -293,17 +293,25 @@ pull_back(const Notes *notes)
 }
 
 static void
-wake_for_ready(void)
+wake_for(const Notes *notes)
 {
-	const KeyNote *items = ready_notes.items;
+	const KeyNote *items = notes->items;
 
-	for (int i = 0; i < ready_notes.n; i++)
+	for (int i = 0; i < notes->n; i++)
 	{
 		if (items[i].ready_now > 0)
 			gq_wake(items[i].entry, items[i].ready_now);
 		if (items[i].due_at != DT_NOEND)
 			gq_wake_at(items[i].entry, items[i].due_at);
 	}
+}
+
+/* Claims that were rolled back: the tasks are others' to take. */
+static void
+give_back_taken(void)
+{
+	pull_back(&taken_notes);
+	wake_for(&taken_notes);
 }
 
 /*
@@ -389,7 +397,7 @@ tell_committed(void)
 	apply_counts();
 	leave_count_window();
 	remove_leases();
-	wake_for_ready();
+	wake_for(&ready_notes);
 	if (wake_all || forget_generations != 0)
 		gq_wake_all();
 	if (announce)
@@ -480,7 +488,7 @@ transaction_ends(XactEvent event, void *arg)
 		case XACT_EVENT_ABORT:
 			restore_synchronous_commit();
 			leave_count_window();
-			pull_back(&taken_notes);
+			give_back_taken();
 			forget_notes();
 			break;
 		case XACT_EVENT_PREPARE:
@@ -514,7 +522,7 @@ subtransaction_aborts(int level)
 		count_notes.n--;
 	while (lease_notes.n > 0 && leases[lease_notes.n - 1].level >= level)
 		lease_notes.n--;
-	pull_back(&taken_notes);
+	give_back_taken();
 }
 
 static void

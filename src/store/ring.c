@@ -72,6 +72,26 @@ gq_ring_advance(int64 position)
 	write_sequence(gq_relid(GQ_REL_GENERATION_SEQ), position);
 }
 
+/*
+ * The tables' fillfactor leaves room for all the versions that a task usually
+ * has.  The server would take it for the free space to strive for, too, and
+ * prune each page again and again as its tasks move on.  So our copy of the
+ * option says what an insert shall see only while one runs; an error in between
+ * leaves a value that is as good.
+ */
+static void
+set_fillfactor(Relation table, int fillfactor)
+{
+	if (table->rd_options != NULL)
+		((StdRdOptions *) table->rd_options)->fillfactor = fillfactor;
+}
+
+void
+gq_generation_filling(GqGeneration *generation, bool filling)
+{
+	set_fillfactor(generation->table, filling ? GQ_FILLFACTOR : HEAP_DEFAULT_FILLFACTOR);
+}
+
 static GqGeneration *
 open_generation(int number, LOCKMODE lockmode)
 {
@@ -81,6 +101,7 @@ open_generation(int number, LOCKMODE lockmode)
 	generation->lockmode = lockmode;
 	generation->keep_lock = lockmode != AccessShareLock;
 	generation->table = table_open(gq_relid_generation(number, GQ_PART_TABLE), lockmode);
+	gq_generation_filling(generation, false);
 	return generation;
 }
 

@@ -51,6 +51,9 @@ extern GqGeneration *gq_generation_open_current(void);
 /* Turn an open generation into one to write: keeps its lock from now on. */
 extern void gq_generation_for_write(GqGeneration *generation);
 
+/* Around what inserts new rows: leave room on their pages. */
+extern void gq_generation_filling(GqGeneration *generation, bool filling);
+
 extern Relation gq_generation_index(GqGeneration *generation, GqGenerationPart part);
 
 extern void gq_generation_close(GqGeneration *generation);

@@ -266,10 +266,12 @@ gq_row_insert(GqGeneration *generation, TupleTableSlot **slots, int n)
 {
 	CommandId	cid = GetCurrentCommandId(true);
 
+	gq_generation_filling(generation, true);
 	if (n == 1)
 		table_tuple_insert(generation->table, slots[0], cid, 0, NULL);
 	else
 		table_multi_insert(generation->table, slots, n, cid, 0, NULL);
+	gq_generation_filling(generation, false);
 	for (int i = 0; i < n; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
