@@ -37,7 +37,8 @@ log_healed(int64 healed, TimestampTz now)
 	if (unlogged == 0 || now - logged_at < LOG_INTERVAL)
 		return;
 	ereport(LOG,
-			(errmsg_plural("goque ended the expired lease of %lld task",
+			(errhidecontext(true),
+			 errmsg_plural("goque ended the expired lease of %lld task",
 						   "goque ended the expired leases of %lld tasks",
 						   (unsigned long) unlogged, (long long) unlogged)));
 	unlogged = 0;
@@ -86,11 +87,19 @@ heal_each(const int64 *ids, int64 n, TimestampTz now, bool known)
 	return healed;
 }
 
+/* There is more; if the batch did nothing, others are at its tasks. */
+static TimestampTz
+after_full_batch(int64 changed, TimestampTz now)
+{
+	return changed > 0 ? now : now + USECS_PER_SEC;
+}
+
 TimestampTz
 gq_duty_heal(TimestampTz now)
 {
 	TimestampTz next;
 	int64	   *ids;
+	int64		healed;
 	int			n;
 
 	if (gq_leases_overflowed(true))
@@ -99,8 +108,9 @@ gq_duty_heal(TimestampTz now)
 		return now;
 	}
 	ids = gq_leases_ended(gq_instance(), now, BATCH, &n, &next);
-	log_healed(heal_each(ids, n, now, true), now);
-	return n == BATCH ? now : next;
+	healed = heal_each(ids, n, now, true);
+	log_healed(healed, now);
+	return n < BATCH ? next : after_full_batch(healed, now);
 }
 
 static int64
@@ -122,9 +132,9 @@ gq_duty_expire(TimestampTz now)
 	TimestampTz next;
 	int64		n;
 	int64	   *ids = gq_task_ids_expired(now, BATCH, &n, &next);
+	int64		expired = expire_each(ids, n, now);
 
-	(void) expire_each(ids, n, now);
-	return n == BATCH ? now : next;
+	return n < BATCH ? next : after_full_batch(expired, now);
 }
 
 int64

@@ -219,7 +219,8 @@ gq_duty_check(TimestampTz now)
 	}
 	if (hidden > 0)
 		ereport(LOG,
-				(errmsg_plural("goque found %d ready task that its shared memory did not know of",
+				(errhidecontext(true),
+				 errmsg_plural("goque found %d ready task that its shared memory did not know of",
 							   "goque found %d ready tasks that its shared memory did not know of",
 							   hidden, hidden)));
 	return any_task_lives() || numbers_are_in_doubt() ? now + CHECK_INTERVAL : DT_NOEND;
