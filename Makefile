@@ -96,8 +96,9 @@ EXTRA_CLEAN = results regression.diffs regression.out log tmp_check tmp_check_is
 TEMP_INSTANCE  = yes
 temp_instance  = $(if $(TEMP_INSTANCE),--temp-instance=$(1) --temp-config=$(srcdir)/test/goque.conf)
 
-REGRESS        = add fetch finish configure errors views privileges
-REGRESS_OPTS   = --inputdir=test --load-extension=goque $(call temp_instance,tmp_check)
+REGRESS        = add fetch finish steer unique configure maintain views insert_copy \
+	errors savepoints callers hostile encodings times readonly drivers
+REGRESS_OPTS   = --encoding=UTF8 --no-locale --inputdir=test --load-extension=goque $(call temp_instance,tmp_check)
 ISOLATION      =
 ISOLATION_OPTS = --inputdir=test --outputdir=. --load-extension=goque $(call temp_instance,tmp_check_iso)
 TAP_TESTS      = 1

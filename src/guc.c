@@ -44,7 +44,7 @@ define_limits(void)
 							NULL, NULL, NULL);
 	DefineCustomIntVariable("goque.max_processor_workers",
 							"Most background workers that run processors, in all databases together.",
-							"They are taken from max_worker_processes. 0 runs no processor.",
+							"This version of goque has no processors yet: the setting has no effect.",
 							&gq_max_processor_workers,
 							8, 0, MAX_PROCESSOR_WORKERS,
 							PGC_SIGHUP, 0,
@@ -78,8 +78,9 @@ define_session(void)
 {
 	DefineCustomBoolVariable("goque.release_on_disconnect",
 							 "Ends the leases of this session when it ends.",
-							 "Else they last until lease_until. It can be set at connection start only, "
-							 "so that it cannot leak to other clients of a connection pooler.",
+							 "It can be set at connection start only, so that it cannot leak to other clients "
+							 "of a connection pooler. This version of goque leaves leases until lease_until: "
+							 "the setting has no effect.",
 							 &gq_release_on_disconnect,
 							 false,
 							 PGC_BACKEND, 0,

@@ -33,9 +33,11 @@
 #include "shared/leases.h"
 #include "shared/shmem.h"
 #include "store/prepared.h"
+#include "store/ring.h"
 #include "store/types_in_use.h"
 
 #define CHECK_INTERVAL (60 * USECS_PER_SEC)
+#define RETRY_INTERVAL (1 * USECS_PER_SEC)
 #define ALIGN_ATTEMPTS 200		/* a millisecond apart */
 
 /* the numbers of one type: at the snapshot's moment, and counted with it */
@@ -174,7 +176,8 @@ publish_tally(const Tally *tally)
 	SpinLockRelease(&entry->mutex);
 }
 
-static void
+/* False: a generation was emptied meanwhile, and its tasks not seen. */
+static bool
 survey(void)
 {
 	HASHCTL		ctl = {.keysize = sizeof(GqType *), .entrysize = sizeof(Tally),
@@ -183,16 +186,24 @@ survey(void)
 	Snapshot	snapshot = take_aligned_snapshot(tallies);
 	HASH_SEQ_STATUS status;
 	Tally	   *tally;
+	bool		complete;
 
 	for (int g = 0; g < GQ_GENERATIONS; g++)
 		if (!gq_generation_is_void(g))
 			count_generation(g, tallies, snapshot);
+	complete = !gq_ring_is_emptied_since(snapshot);
 	UnregisterSnapshot(snapshot);
 
+	if (!complete)
+	{
+		hash_destroy(tallies);
+		return false;
+	}
 	hash_seq_init(&status, tallies);
 	while ((tally = hash_seq_search(&status)) != NULL)
 		publish_tally(tally);
 	hash_destroy(tallies);
+	return true;
 }
 
 /* ---- the duty ---- */
@@ -208,8 +219,9 @@ gq_duty_check(TimestampTz now)
 	/* numbers cannot be known before the last prepared transaction has ended */
 	if ((!surveyed || numbers_are_in_doubt()) && !gq_prepared_pending())
 	{
-		survey();
-		surveyed = true;
+		surveyed = survey();
+		if (!surveyed)
+			return now + RETRY_INTERVAL;
 	}
 	types = gq_types_in_use(&ntypes);
 	for (int i = 0; i < ntypes; i++)

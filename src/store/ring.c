@@ -180,8 +180,8 @@ gq_generation_is_void(int number)
  * A snapshot to which the emptying transaction still seems to run would see a
  * generation without the tasks that were there when it was taken.
  */
-void
-gq_ring_check_snapshot(Snapshot snapshot)
+bool
+gq_ring_is_emptied_since(Snapshot snapshot)
 {
 	int64		mark = read_sequence(gq_relid(GQ_REL_EMPTIED_SEQ));
 	FullTransactionId emptied = FullTransactionIdFromU64((uint64) mark);
@@ -191,11 +191,18 @@ gq_ring_check_snapshot(Snapshot snapshot)
 	 * cluster's count, after a restore */
 	if (mark == 0 || !FullTransactionIdPrecedes(emptied, next) ||
 		U64FromFullTransactionId(next) - (uint64) mark > PG_INT32_MAX / 2)
-		return;
-	/* whoever emptied it knows what it did */
-	if (TransactionIdIsCurrentTransactionId(XidFromFullTransactionId(emptied)))
-		return;
-	if (XidInMVCCSnapshot(XidFromFullTransactionId(emptied), snapshot))
+		return false;
+	/* whoever emptied it with goque_clean() may go on reading */
+	if (!IsolationUsesXactSnapshot() &&
+		TransactionIdIsCurrentTransactionId(XidFromFullTransactionId(emptied)))
+		return false;
+	return XidInMVCCSnapshot(XidFromFullTransactionId(emptied), snapshot);
+}
+
+void
+gq_ring_check_snapshot(Snapshot snapshot)
+{
+	if (gq_ring_is_emptied_since(snapshot))
 		ereport(ERROR,
 				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
 				 errmsg("could not read tasks with a snapshot from before goque last emptied a table"),

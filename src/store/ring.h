@@ -61,7 +61,10 @@ extern void gq_generation_close(GqGeneration *generation);
 /* Has it no page at all? */
 extern bool gq_generation_is_void(int number);
 
-/* 40001 when `snapshot` is older than the last emptying of a generation. */
+/* Is `snapshot` older than the last emptying of a generation? */
+extern bool gq_ring_is_emptied_since(Snapshot snapshot);
+
+/* 40001 if so. */
 extern void gq_ring_check_snapshot(Snapshot snapshot);
 
 /* The current transaction is about to empty a generation. */

@@ -119,6 +119,9 @@ $a->send(fetch_waiting('r'));
 $a->wait_asleep;
 $b->query(q{ROLLBACK});
 prompt_is($a, $id, 'ROLLBACK of a fetch wakes the next');
+is($s->query("SELECT pid = " . $a->pid . " FROM goque.workers WHERE kind = 'holder' AND what = 'holds task $id'"),
+	't', '... and goque.workers does not name the one that rolled back');
+is($s->query("SELECT count(*) FROM goque.workers WHERE kind = 'holder' AND what = 'holds task $id'"), '1', '... but the one that holds it');
 is(status_of($id), 'processing|1', 'only one attempt is counted');
 
 $id = $s->query(q{SELECT goque_add('r')});

@@ -30,7 +30,7 @@ sub expire_one
 
 	return $node->safe_psql($db,
 		q{SELECT goque_add('h') \g /dev/null
-		SELECT id FROM goque_fetch('h', lease => '1 ms')});
+		SELECT id FROM goque_fetch('h', lease => '200 ms')});
 }
 
 sub heals
@@ -118,6 +118,21 @@ $s->query(q{ALTER SYSTEM RESET goque.heal_interval; SELECT pg_reload_conf()});
 GoqueNode::wait_until($node,
 	"SELECT status = 'error' FROM goque.tasks WHERE id = $id", 't', 'one');
 pass('SIGHUP applies settings');
+
+# a lease that is over before its claim is committed
+for my $add ('', q{SELECT goque_add('h') \g /dev/null})
+{
+	$s->query(q{SELECT goque_add('h')}) unless $add;
+	$s->query("BEGIN; $add");
+	$id = $s->query(q{SELECT id FROM goque_fetch('h', lease => '1 ms')});
+	$node->safe_psql('postgres', q{SELECT goque_add('h2') \g /dev/null
+		SELECT 1 FROM goque_fetch('h2', lease => '1 ms')});
+	GoqueNode::wait_until($node, q{SELECT count(*) FROM goque.tasks WHERE type = 'h2' AND status = 'processing'}, '0');
+	$s->query('COMMIT');
+	$start = time;
+	GoqueNode::wait_until($node, "SELECT status = 'error' FROM goque.tasks WHERE id = $id");
+	cmp_ok(time - $start, '<', 5, 'a lease that was over before its commit is ended' . ($add && ', the add in the same transaction'));
+}
 
 # ---- DROP EXTENSION (F29) ----
 
