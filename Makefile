@@ -36,6 +36,7 @@ OBJS = \
 	src/core/ready.o \
 	src/core/claim.o \
 	src/core/output.o \
+	src/core/size.o \
 	src/core/sleep.o \
 	src/core/add.o \
 	src/core/unique.o \

@@ -39,7 +39,7 @@
 #define GQ_DEFAULT_RETENTION_FAILED (7 * USECS_PER_DAY)
 
 /*
- * Status of a task, as stored.  goque.status_name() gives the words; the
+ * Status of a task, as stored.  core/status.c gives the words; the
  * numbers are on disk and never change.
  */
 typedef enum GqStatus

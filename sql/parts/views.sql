@@ -249,8 +249,9 @@ WITH state AS MATERIALIZED (
 		'Add goque to shared_preload_libraries in postgresql.conf and restart the server. Until then call goque_heal() and goque_clean() regularly.'
 	FROM state s
 	UNION ALL
-	SELECT 'launcher_alive', s.launcher_pid IS NOT NULL,
-		CASE WHEN s.launcher_pid IS NOT NULL
+	SELECT 'launcher_alive', s.launcher_pid IS NOT NULL OR pg_catalog.pg_is_in_recovery(),
+		CASE WHEN pg_catalog.pg_is_in_recovery() THEN 'this is a standby: the launcher starts when it is promoted'
+			WHEN s.launcher_pid IS NOT NULL
 			THEN pg_catalog.format('pid %s, since %s, last ran at %s', s.launcher_pid, s.launcher_since, s.launcher_last_run)
 			ELSE 'no launcher is running' END,
 		CASE WHEN s.preloaded
@@ -259,7 +260,7 @@ WITH state AS MATERIALIZED (
 	FROM state s
 	UNION ALL
 	SELECT 'healer_alive',
-		s.preloaded AND (h.late = 0 OR coalesce(greatest(s.last_heal_at, s.started_at)
+		pg_catalog.pg_is_in_recovery() OR s.preloaded AND (h.late = 0 OR coalesce(greatest(s.last_heal_at, s.started_at)
 			> s.moment - s.heal_interval - interval '10 s', false)),
 		CASE WHEN NOT s.preloaded THEN 'no healer runs without shared_preload_libraries'
 			ELSE pg_catalog.concat(

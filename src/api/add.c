@@ -20,8 +20,8 @@
 #include "api/args.h"
 #include "core/add.h"
 #include "core/settings.h"
+#include "core/size.h"
 #include "core/task.h"
-#include "guc.h"
 
 PG_FUNCTION_INFO_V1(goque_add);
 PG_FUNCTION_INFO_V1(goque_add_many);
@@ -109,14 +109,6 @@ read_word(const char *name, Argument arg, const char *const *words)
 	return arg.isnull ? 0 : gq_check_word(name, DatumGetTextPP(arg.value), words);
 }
 
-static int
-payload_limit(const GqSettings *settings)
-{
-	int			limit = GqMaxPayloadBytes();
-
-	return settings->max_payload_size > 0 ? Min(limit, settings->max_payload_size) : limit;
-}
-
 /* Check everything that does not belong to one task; returns the payload's limit. */
 static int
 read_options(const Options *options, char *type, GqAddOptions *add)
@@ -140,10 +132,10 @@ read_options(const Options *options, char *type, GqAddOptions *add)
 	add->has_metadata = !options->metadata.isnull;
 	add->metadata = options->metadata.value;
 	if (add->has_metadata)
-		gq_check_size("metadata", add->metadata, payload_limit(&settings));
+		gq_check_size("metadata", add->metadata, gq_size_limit(&settings));
 	add->on_conflict = read_word("on_conflict", options->on_conflict, conflict_words);
 	add->unique_while = read_word("unique_while", options->unique_while, scope_words);
-	return payload_limit(&settings);
+	return gq_size_limit(&settings);
 }
 
 static void

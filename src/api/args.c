@@ -184,19 +184,6 @@ gq_check_word(const char *arg, text *value, const char *const *words)
 			 errhint("Use one of %s.", word_list(words))));
 }
 
-void
-gq_check_size(const char *arg, Datum jsonb_value, int limit)
-{
-	Size		size = toast_raw_datum_size(jsonb_value) - VARHDRSZ;
-
-	if (size > (Size) limit)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("%s of a task is too large", arg),
-				 errdetail("It has %zu bytes, and the limit is %d bytes.", size, limit),
-				 errhint("Store the data elsewhere and put a reference to it into the task, or raise goque.max_payload_size and the type's max_payload_size.")));
-}
-
 static void
 refuse_null_element(const char *arg, int position)
 {

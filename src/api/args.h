@@ -45,9 +45,6 @@ extern int32 gq_check_range(const char *arg, int64 value, int64 min, int64 max);
 /* Index of value in a NULL-terminated list of words; 22023 with the list as hint. */
 extern int	gq_check_word(const char *arg, text *value, const char *const *words);
 
-/* 54000 when a jsonb is larger than `limit` bytes (without detoasting it). */
-extern void gq_check_size(const char *arg, Datum jsonb_value, int limit);
-
 /* Elements of an array: at most one dimension (22023), any lower bound.  With
  * nulls_allowed false a NULL element is 22004, and `nulls` may be NULL.
  * Returns the count. */

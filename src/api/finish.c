@@ -15,7 +15,6 @@
 #include "api/batch.h"
 #include "core/finish.h"
 #include "core/status.h"
-#include "guc.h"
 
 PG_FUNCTION_INFO_V1(goque_complete);
 PG_FUNCTION_INFO_V1(goque_complete_many);
@@ -49,8 +48,6 @@ goque_complete(PG_FUNCTION_ARGS)
 	bool		has_result = !PG_ARGISNULL(2);
 
 	gq_require_writable("goque_complete()");
-	if (has_result)
-		gq_check_size("result", PG_GETARG_DATUM(2), GqMaxPayloadBytes());
 	PG_RETURN_BOOL(gq_complete(NULL, id, token, has_result, has_result ? PG_GETARG_DATUM(2) : (Datum) 0));
 }
 
@@ -98,9 +95,6 @@ goque_complete_many(PG_FUNCTION_ARGS)
 	gq_batch_read(fcinfo, &batch, 0, 1);
 	results = read_values(fcinfo, 2, "results", true, &batch);
 	gq_require_writable("goque_complete_many()");
-	for (int i = 0; results.values != NULL && i < batch.n; i++)
-		if (!results.nulls[i])
-			gq_check_size("result", results.values[i], GqMaxPayloadBytes());
 	return gq_batch_run(fcinfo, &batch, complete_one, &results);
 }
 
@@ -230,8 +224,6 @@ goque_heartbeat(PG_FUNCTION_ARGS)
 	TimestampTz until;
 
 	gq_require_writable("goque_heartbeat()");
-	if (has_progress)
-		gq_check_size("progress", PG_GETARG_DATUM(3), GqMaxPayloadBytes());
 	until = gq_heartbeat(NULL, id, token, lease, has_progress, has_progress ? PG_GETARG_DATUM(3) : (Datum) 0);
 	if (until == 0)
 		PG_RETURN_NULL();

@@ -125,6 +125,7 @@ goque_retry(PG_FUNCTION_ARGS)
 	TimestampTz run_at = read_run_at(fcinfo, 1);
 
 	gq_require_writable("goque_retry()");
+	gq_retry_prepare(&id, 1);
 	PG_RETURN_BOOL(gq_retry(NULL, id, run_at));
 }
 
@@ -146,6 +147,7 @@ goque_retry_many(PG_FUNCTION_ARGS)
 	gq_batch_read(fcinfo, &batch, 0, -1);
 	run_at = read_run_at(fcinfo, 1);
 	gq_require_writable("goque_retry_many()");
+	gq_retry_prepare(batch.ids, batch.n);
 	return gq_batch_run(fcinfo, &batch, retry_one, &run_at);
 }
 

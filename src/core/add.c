@@ -212,6 +212,7 @@ static bool
 resolve_clash(const GqAddOptions *options, GqNewTask *task, int64 existing)
 {
 	Replacement replacement = {options, task};
+	GqUniqueKey key = {CStringGetTextDatum(options->type), task->external_id};
 
 	switch (options->on_conflict)
 	{
@@ -231,8 +232,7 @@ resolve_clash(const GqAddOptions *options, GqNewTask *task, int64 existing)
 			if (gq_change_task(NULL, existing, true, decide_replace, &replacement) == GQ_CHANGED)
 				break;
 			/* it was begun, or finished: is it still in the way? */
-			return gq_unique_find(CStringGetTextDatum(options->type), task->external_id,
-								  options->unique_while, 0) == existing;
+			return gq_unique_find(key, options->unique_while, 0) == existing;
 	}
 	return true;
 }
@@ -240,9 +240,11 @@ resolve_clash(const GqAddOptions *options, GqNewTask *task, int64 existing)
 static void
 add_with_external_id(const GqAddOptions *options, Datum type, GqNewTask *task)
 {
+	GqUniqueKey key = {type, task->external_id};
+
 	for (;;)
 	{
-		int64		existing = gq_unique_find(type, task->external_id, options->unique_while, 0);
+		int64		existing = gq_unique_find(key, options->unique_while, 0);
 
 		CHECK_FOR_INTERRUPTS();
 		if (existing == 0)
@@ -258,22 +260,63 @@ add_with_external_id(const GqAddOptions *options, Datum type, GqNewTask *task)
 static int
 lock_external_ids(Datum type, const GqNewTask *tasks, int n)
 {
-	Datum	   *external_ids = palloc(sizeof(Datum) * n);
+	GqUniqueKey *keys = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(GqUniqueKey) * n);
 	int			count = 0;
 
 	for (int i = 0; i < n; i++)
 		if (tasks[i].has_external_id)
-			external_ids[count++] = tasks[i].external_id;
-	if (count > 0)
-		gq_unique_lock(type, external_ids, count);
-	pfree(external_ids);
+			keys[count++] = (GqUniqueKey) {type, tasks[i].external_id};
+	gq_unique_lock(keys, count);
+	pfree(keys);
 	return count;
+}
+
+/* a task of the batch, and the one that it replaces (0: none) */
+typedef struct Turn
+{
+	int64		existing;
+	int			task;
+} Turn;
+
+static int
+compare_turns(const void *a, const void *b)
+{
+	const Turn *x = a;
+	const Turn *y = b;
+
+	/* replacements first, in the order in which others lock rows */
+	if (x->existing != y->existing)
+		return (uint64) x->existing - 1 < (uint64) y->existing - 1 ? -1 : 1;
+	return x->task < y->task ? -1 : 1;
+}
+
+/* In which order to add the tasks of a batch: theirs, but for replacements. */
+static Turn *
+order_turns(const GqAddOptions *options, Datum type, const GqNewTask *tasks, int n)
+{
+	Turn	   *turns = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(Turn) * n);
+
+	for (int i = 0; i < n; i++)
+	{
+		turns[i] = (Turn) {0, i};
+		if (tasks[i].has_external_id && options->on_conflict == GQ_CONFLICT_REPLACE)
+		{
+			GqUniqueKey key = {type, tasks[i].external_id};
+
+			CHECK_FOR_INTERRUPTS();
+			turns[i].existing = gq_unique_find(key, options->unique_while, 0);
+		}
+	}
+	if (options->on_conflict == GQ_CONFLICT_REPLACE)
+		qsort(turns, n, sizeof(Turn), compare_turns);
+	return turns;
 }
 
 void
 gq_add(const GqAddOptions *options, GqNewTask *tasks, int n)
 {
 	Datum		type = CStringGetTextDatum(options->type);
+	Turn	   *turns;
 
 	if (n == 0)
 		return;
@@ -282,11 +325,15 @@ gq_add(const GqAddOptions *options, GqNewTask *tasks, int n)
 		insert_tasks(options, tasks, n);
 		return;
 	}
+	turns = order_turns(options, type, tasks, n);
 	for (int i = 0; i < n; i++)
 	{
-		if (tasks[i].has_external_id)
-			add_with_external_id(options, type, &tasks[i]);
+		GqNewTask  *task = &tasks[turns[i].task];
+
+		if (task->has_external_id)
+			add_with_external_id(options, type, task);
 		else
-			insert_tasks(options, &tasks[i], 1);
+			insert_tasks(options, task, 1);
 	}
+	pfree(turns);
 }

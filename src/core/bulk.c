@@ -63,5 +63,6 @@ gq_retry_all(const char *type, GqStatus status, const char *error_like, int64 ma
 	int64		n;
 	int64	   *ids = gq_task_ids(type, status, error_like, max, &n);
 
+	gq_retry_prepare(ids, n);
 	return for_each(ids, n, retry_now);
 }

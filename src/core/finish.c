@@ -10,12 +10,16 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "common/pg_prng.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/memutils.h"
 #include "utils/timestamp.h"
 
 #include "core/change.h"
 #include "core/finish.h"
+#include "core/size.h"
 #include "core/unique.h"
 
 /* what the decisions need to know, and what they found */
@@ -37,6 +41,15 @@ static GqSettings
 settings_of(const GqTask *task)
 {
 	return *gq_settings(gq_task_type(task));
+}
+
+static void
+change_value(const GqTask *task, GqDecision *decision, int attr, const char *arg, Datum value)
+{
+	GqSettings	settings = settings_of(task);
+
+	gq_check_size(arg, value, gq_size_limit(&settings));
+	gq_change(&decision->changes, attr, value);
 }
 
 /* Finished tasks whose type does not keep them are deleted instead. */
@@ -62,7 +75,7 @@ decide_complete(const GqTask *task, GqDecision *decision, void *arg)
 		return false;
 	gq_task_complete(task, &decision->changes, request->now);
 	if (request->has_value)
-		gq_change(&decision->changes, GQ_ATT_RESULT, request->value);
+		change_value(task, decision, GQ_ATT_RESULT, "result", request->value);
 	GqDecisionCount(decision, GQ_TOTAL_COMPLETED);
 	remove_if_not_kept(task, GQ_DONE, decision);
 	return true;
@@ -153,7 +166,7 @@ decide_heartbeat(const GqTask *task, GqDecision *decision, void *arg)
 	gq_change(&decision->changes, GQ_ATT_UPDATED_AT, TimestampTzGetDatum(request->now));
 	gq_change(&decision->changes, GQ_ATT_LEASE_UNTIL, TimestampTzGetDatum(request->until));
 	if (request->has_value)
-		gq_change(&decision->changes, GQ_ATT_PROGRESS, request->value);
+		change_value(task, decision, GQ_ATT_PROGRESS, "progress", request->value);
 	return true;
 }
 
@@ -203,33 +216,55 @@ decide_retry(const GqTask *task, GqDecision *decision, void *arg)
 	return true;
 }
 
-/*
- * A task that is to come back to life must not find its external id taken.
- * Returns false if it does; the key is locked from here on.
- */
+/* The external id of a task that a retry would bring back to life. */
 static bool
-claim_external_id(int64 id)
+read_key(GqSearch *search, int64 id, GqTask *task, GqUniqueKey *key)
+{
+	TupleTableSlot *slot;
+	char	   *external_id;
+
+	if (gq_search_find(search, id, &slot) == NULL)
+		return false;
+	gq_task_read(task, slot);
+	external_id = gq_task_text(task, GQ_ATT_EXTERNAL_ID);
+	if (external_id == NULL || task->status == GQ_NEW)
+		return false;
+	key->type = CStringGetTextDatum(gq_task_type(task));
+	key->external_id = CStringGetTextDatum(external_id);
+	return true;
+}
+
+void
+gq_retry_prepare(const int64 *ids, int64 n)
 {
 	GqSearch   *search = gq_search_begin(NULL);
-	TupleTableSlot *slot;
-	bool		is_free = true;
+	GqUniqueKey *keys = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(GqUniqueKey) * Max(n, 1));
+	int64		nkeys = 0;
 
-	if (gq_search_find(search, id, &slot) != NULL)
+	for (int64 i = 0; i < n; i++)
 	{
 		GqTask		task;
-		char	   *key;
 
-		gq_task_read(&task, slot);
-		key = gq_task_text(&task, GQ_ATT_EXTERNAL_ID);
-		if (key != NULL && task.status != GQ_NEW)
-		{
-			Datum		type = CStringGetTextDatum(gq_task_type(&task));
-			Datum		external_id = CStringGetTextDatum(key);
-
-			gq_unique_lock(type, &external_id, 1);
-			is_free = gq_unique_find(type, external_id, task.unique_while, id) == 0;
-		}
+		CHECK_FOR_INTERRUPTS();
+		if (read_key(search, ids[i], &task, &keys[nkeys]))
+			nkeys++;
 	}
+	gq_search_end(search);
+	gq_unique_lock(keys, nkeys);
+	pfree(keys);
+}
+
+/* Has nobody else taken the key since? */
+static bool
+key_is_free(int64 id)
+{
+	GqSearch   *search = gq_search_begin(NULL);
+	GqUniqueKey key;
+	GqTask		task;
+	bool		is_free;
+
+	is_free = !read_key(search, id, &task, &key) ||
+		gq_unique_find(key, task.unique_while, id) == 0;
 	gq_search_end(search);
 	return is_free;
 }
@@ -240,7 +275,9 @@ gq_retry(GqSearch *search, int64 id, TimestampTz run_at)
 	Request		request = {.now = GetCurrentTimestamp()};
 
 	request.run_at = run_at != 0 ? run_at : request.now;
-	return claim_external_id(id) &&
+	/* what this call revived a moment ago must be seen */
+	CommandCounterIncrement();
+	return key_is_free(id) &&
 		gq_change_task(search, id, true, decide_retry, &request) == GQ_CHANGED;
 }
 

@@ -31,6 +31,13 @@ extern TimestampTz gq_heartbeat(GqSearch *search, int64 id, int64 token, int64 l
 
 extern bool gq_cancel(GqSearch *search, int64 id);
 
+/*
+ * To be called for all tasks that are about to be retried, before the first:
+ * locks their external ids, so that none is taken meanwhile, in one order for
+ * all callers.
+ */
+extern void gq_retry_prepare(const int64 *ids, int64 n);
+
 /* run_at 0: now */
 extern bool gq_retry(GqSearch *search, int64 id, TimestampTz run_at);
 

@@ -18,32 +18,44 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
+#include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
 #include "compat.h"
 #include "core/task.h"
 #include "core/unique.h"
-#include "store/key_locks.h"
+
+static int
+compare_texts(Datum a, Datum b)
+{
+	return DatumGetInt32(DirectFunctionCall2Coll(bttextcmp, C_COLLATION_OID, a, b));
+}
 
 static int
 compare_keys(const void *a, const void *b)
 {
-	return DatumGetInt32(DirectFunctionCall2Coll(bttextcmp, C_COLLATION_OID,
-												 *(const Datum *) a, *(const Datum *) b));
+	const GqUniqueKey *x = a;
+	const GqUniqueKey *y = b;
+	int			cmp = compare_texts(x->type, y->type);
+
+	return cmp != 0 ? cmp : compare_texts(x->external_id, y->external_id);
 }
 
 void
-gq_unique_lock(Datum type, const Datum *external_ids, int n)
+gq_unique_lock(const GqUniqueKey *keys, int64 n)
 {
-	Datum	   *sorted = palloc(sizeof(Datum) * Max(n, 1));
-	int			distinct = 0;
+	GqUniqueKey *sorted;
+	int64		distinct = 0;
 
-	memcpy(sorted, external_ids, sizeof(Datum) * n);
-	qsort(sorted, n, sizeof(Datum), compare_keys);
-	for (int i = 0; i < n; i++)
+	if (n == 0)
+		return;
+	sorted = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(GqUniqueKey) * n);
+	memcpy(sorted, keys, sizeof(GqUniqueKey) * n);
+	qsort(sorted, n, sizeof(GqUniqueKey), compare_keys);
+	for (int64 i = 0; i < n; i++)
 		if (i == 0 || compare_keys(&sorted[distinct - 1], &sorted[i]) != 0)
 			sorted[distinct++] = sorted[i];
-	gq_key_locks_take(type, sorted, distinct);
+	gq_key_locks_take(sorted, distinct);
 	pfree(sorted);
 }
 
@@ -64,8 +76,8 @@ in_scope(const GqTask *task, GqUniqueWhile scope)
 }
 
 static int64
-find_in(GqGeneration *generation, Datum type, Datum external_id, GqUniqueWhile scope,
-		int64 except, Snapshot snapshot)
+find_in(GqGeneration *generation, GqUniqueKey key, GqUniqueWhile scope, int64 except,
+		Snapshot snapshot)
 {
 	Relation	index = gq_generation_index(generation, GQ_PART_EXTERNAL_ID);
 	TupleTableSlot *slot = table_slot_create(generation->table, NULL);
@@ -74,9 +86,9 @@ find_in(GqGeneration *generation, Datum type, Datum external_id, GqUniqueWhile s
 	int64		youngest = 0;
 
 	ScanKeyEntryInitialize(&keys[0], 0, 1, BTEqualStrategyNumber, TEXTOID, C_COLLATION_OID,
-						   F_TEXTEQ, type);
+						   F_TEXTEQ, key.type);
 	ScanKeyEntryInitialize(&keys[1], 0, 2, BTEqualStrategyNumber, TEXTOID, C_COLLATION_OID,
-						   F_TEXTEQ, external_id);
+						   F_TEXTEQ, key.external_id);
 	index_rescan(scan, keys, 2, NULL, 0);
 	while (index_getnext_slot(scan, ForwardScanDirection, slot))
 	{
@@ -93,7 +105,7 @@ find_in(GqGeneration *generation, Datum type, Datum external_id, GqUniqueWhile s
 }
 
 int64
-gq_unique_find(Datum type, Datum external_id, GqUniqueWhile scope, int64 except)
+gq_unique_find(GqUniqueKey key, GqUniqueWhile scope, int64 except)
 {
 	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
 	int64		youngest = 0;
@@ -103,7 +115,7 @@ gq_unique_find(Datum type, Datum external_id, GqUniqueWhile scope, int64 except)
 		GqGeneration *generation = gq_generation_open(g);
 
 		if (RelationGetNumberOfBlocks(generation->table) > 0)
-			youngest = Max(youngest, find_in(generation, type, external_id, scope, except, snapshot));
+			youngest = Max(youngest, find_in(generation, key, scope, except, snapshot));
 		gq_generation_close(generation);
 	}
 	UnregisterSnapshot(snapshot);

@@ -18,19 +18,20 @@
 #include "access/xact.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
+#include "utils/memutils.h"
 
 #include "compat.h"
 #include "store/key_locks.h"
 #include "store/relations.h"
 
 static void
-insert_lock(Relation rel, Relation index, TupleTableSlot *slot, Datum type, Datum external_id)
+insert_lock(Relation rel, Relation index, TupleTableSlot *slot, GqUniqueKey key)
 {
 	static IndexInfo info = {.type = T_IndexInfo};	/* btree looks at nothing in it */
 
 	ExecClearTuple(slot);
-	slot->tts_values[0] = type;
-	slot->tts_values[1] = external_id;
+	slot->tts_values[0] = key.type;
+	slot->tts_values[1] = key.external_id;
 	slot->tts_isnull[0] = slot->tts_isnull[1] = false;
 	ExecStoreVirtualTuple(slot);
 	table_tuple_insert(rel, slot, GetCurrentCommandId(true), 0, NULL);
@@ -49,21 +50,21 @@ delete_lock(Relation rel, ItemPointer tid)
 }
 
 void
-gq_key_locks_take(Datum type, const Datum *external_ids, int n)
+gq_key_locks_take(const GqUniqueKey *keys, int64 n)
 {
 	Relation	rel = table_open(gq_relid(GQ_REL_KEY_LOCKS), RowExclusiveLock);
 	Relation	index = index_open(gq_relid(GQ_REL_KEY_LOCKS_PKEY), RowExclusiveLock);
 	TupleTableSlot *slot = MakeSingleTupleTableSlot(RelationGetDescr(rel), &TTSOpsVirtual);
-	ItemPointerData *tids = palloc(sizeof(ItemPointerData) * n);
+	ItemPointerData *tids = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(ItemPointerData) * n);
 
-	for (int i = 0; i < n; i++)
+	for (int64 i = 0; i < n; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		insert_lock(rel, index, slot, type, external_ids[i]);
+		insert_lock(rel, index, slot, keys[i]);
 		tids[i] = slot->tts_tid;
 	}
 	CommandCounterIncrement();
-	for (int i = 0; i < n; i++)
+	for (int64 i = 0; i < n; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
 		delete_lock(rel, &tids[i]);

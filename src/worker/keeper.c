@@ -211,8 +211,7 @@ init_plan(void)
 	memset(plan, 0, sizeof(plan));
 	for (int i = 0; i < GQ_DUTIES; i++)
 		plan[i].wants_at = now;
-	plan[GQ_DUTY_HEAL].wants_at =
-		TimestampTzPlusMilliseconds(gq_launcher_first_start(), gq_heal_interval);
+	plan[GQ_DUTY_HEAL].ran_at = gq_launcher_first_start();
 }
 
 static void
