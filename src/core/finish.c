@@ -21,6 +21,7 @@
 #include "core/finish.h"
 #include "core/size.h"
 #include "core/unique.h"
+#include "guc.h"
 
 /* what the decisions need to know, and what they found */
 typedef struct Request
@@ -320,8 +321,6 @@ gq_purge(GqSearch *search, int64 id)
 
 /* ---- the healer ---- */
 
-#define LOOK_AGAIN (30 * USECS_PER_SEC)
-
 static bool
 decide_heal(const GqTask *task, GqDecision *decision, void *arg)
 {
@@ -332,7 +331,7 @@ decide_heal(const GqTask *task, GqDecision *decision, void *arg)
 	else if (GqStatusIsTerminal(task->status))
 		request->until = DT_NOEND;
 	else						/* perhaps it is being claimed right now */
-		request->until = request->now + LOOK_AGAIN;
+		request->until = gq_time_add(request->now, gq_heal_interval * INT64CONST(1000));
 	if (request->until > request->now)
 		return false;
 	request->message = psprintf("lease expired at %s", timestamptz_to_str(task->lease_until));

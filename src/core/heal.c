@@ -45,24 +45,28 @@ log_healed(int64 healed, TimestampTz now)
 	logged_at = now;
 }
 
-/* Look at a task whose lease shared memory holds to be over. */
+/* Look at a task whose lease shared memory holds to be over; *next: when to
+ * look again. */
 static bool
-heal_known(Oid instance, int64 id, TimestampTz now)
+heal_known(Oid instance, int64 id, TimestampTz now, TimestampTz *next)
 {
 	bool		healed;
 	TimestampTz until = gq_heal_task(NULL, id, now, &healed);
 
-	if (healed || until == now)
-		return healed;			/* if somebody is at it, it is tried again */
+	if (healed)
+		return true;
 	if (until == DT_NOEND)
-		gq_lease_remove(instance, id);
-	else
+		gq_lease_remove(instance, id, 0);
+	else if (until > now)
 		gq_lease_enter(instance, id, until, 0);
+	/* else somebody is at it: it is tried again */
+	*next = Min(*next, until);
 	return false;
 }
 
+/* next: NULL where the ids come from the tables, not from shared memory. */
 static int64
-heal_each(const int64 *ids, int64 n, TimestampTz now, bool known)
+heal_each(const int64 *ids, int64 n, TimestampTz now, TimestampTz *next)
 {
 	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "goque heal",
 												  ALLOCSET_DEFAULT_SIZES);
@@ -75,8 +79,8 @@ heal_each(const int64 *ids, int64 n, TimestampTz now, bool known)
 		bool		was_healed;
 
 		CHECK_FOR_INTERRUPTS();
-		if (known)
-			was_healed = heal_known(instance, ids[i], now);
+		if (next != NULL)
+			was_healed = heal_known(instance, ids[i], now, next);
 		else
 			(void) gq_heal_task(NULL, ids[i], now, &was_healed);
 		healed += was_healed;
@@ -108,7 +112,7 @@ gq_duty_heal(TimestampTz now)
 		return now;
 	}
 	ids = gq_leases_ended(gq_instance(), now, BATCH, &n, &next);
-	healed = heal_each(ids, n, now, true);
+	healed = heal_each(ids, n, now, &next);
 	log_healed(healed, now);
 	return n < BATCH ? next : after_full_batch(healed, now);
 }
@@ -142,7 +146,7 @@ gq_heal_all(const char *type, TimestampTz now)
 {
 	int64		n;
 	int64	   *ids = gq_task_ids_lease_over(type, now, &n);
-	int64		healed = heal_each(ids, n, now, false);
+	int64		healed = heal_each(ids, n, now, NULL);
 
 	if (type == NULL)
 	{

@@ -73,6 +73,7 @@ typedef struct LeaseNote
 {
 	int64		id;
 	int			level;
+	bool		begun;			/* by this transaction; else ended */
 } LeaseNote;
 
 /* an array that grows, in TopTransactionContext */
@@ -204,8 +205,8 @@ gq_xact_total(GqType *entry, GqTotal total)
 		count_note(entry)->totals[total]++;
 }
 
-void
-gq_xact_lease_over(int64 id)
+static void
+note_lease(int64 id, bool begun)
 {
 	LeaseNote  *note;
 
@@ -214,7 +215,20 @@ gq_xact_lease_over(int64 id)
 	note = note_append(&lease_notes, sizeof(LeaseNote));
 	note->id = id;
 	note->level = GetCurrentTransactionNestLevel();
+	note->begun = begun;
 	noted_instance = gq_instance();
+}
+
+void
+gq_xact_lease_begun(int64 id)
+{
+	note_lease(id, true);
+}
+
+void
+gq_xact_lease_over(int64 id)
+{
+	note_lease(id, false);
 }
 
 void
@@ -369,13 +383,16 @@ doubt_counts(void)
 	}
 }
 
+/* At a commit, those that ended; at an abort, from a nesting level on, those
+ * that began. */
 static void
-remove_leases(void)
+remove_leases(bool begun, int level)
 {
 	const LeaseNote *items = lease_notes.items;
 
-	for (int i = 0; i < lease_notes.n; i++)
-		gq_lease_remove(noted_instance, items[i].id);
+	for (int i = lease_notes.n - 1; i >= 0 && items[i].level >= level; i--)
+		if (items[i].begun == begun)
+			gq_lease_remove(noted_instance, items[i].id, begun ? MyProcPid : 0);
 }
 
 static void
@@ -396,7 +413,7 @@ tell_committed(void)
 		gq_types_foreach(noted_instance, forget_entry, NULL);
 	apply_counts();
 	leave_count_window();
-	remove_leases();
+	remove_leases(false, 0);
 	wake_for(&ready_notes);
 	if (wake_all || forget_generations != 0)
 		gq_wake_all();
@@ -518,6 +535,7 @@ subtransaction_aborts(int level)
 	CountNote  *counts = count_notes.items;
 	LeaseNote  *leases = lease_notes.items;
 
+	remove_leases(true, level);
 	while (count_notes.n > 0 && counts[count_notes.n - 1].level >= level)
 		count_notes.n--;
 	while (lease_notes.n > 0 && leases[lease_notes.n - 1].level >= level)

@@ -24,7 +24,8 @@ extern void gq_xact_moved(GqType *entry, int from, int to, int64 n);
 
 extern void gq_xact_total(GqType *entry, GqTotal total);
 
-/* The task's lease ends with this transaction. */
+/* A lease of this backend begins, or one ends, if this transaction commits. */
+extern void gq_xact_lease_begun(int64 id);
 extern void gq_xact_lease_over(int64 id);
 
 /* At commit: wake every waiter of this database; tell the launcher of it. */

@@ -247,7 +247,7 @@ gq_lease_enter(Oid instance, int64 id, TimestampTz lease_until, int pid)
 }
 
 void
-gq_lease_remove(Oid instance, int64 id)
+gq_lease_remove(Oid instance, int64 id, int pid)
 {
 	LeaseKey	key = make_key(instance, id);
 	uint64		hash = hash_key(&key);
@@ -260,7 +260,7 @@ gq_lease_remove(Oid instance, int64 id)
 	part = get_partition(partition_of(hash));
 	LWLockAcquire(part.lock, LW_EXCLUSIVE);
 	link = find_link(&part, &key, hash);
-	if (*link != NONE)
+	if (*link != NONE && (pid == 0 || part.slots[*link].pid == pid))
 		remove_slot(&part, link);
 	LWLockRelease(part.lock);
 }

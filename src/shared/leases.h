@@ -3,8 +3,8 @@
  * leases.h
  *	  The leases in flight, so that the healer need not look for them.
  *
- * A fetch enters a lease before it commits, a finish removes it after it
- * committed; the healer checks the row itself and drops what is out of date.
+ * A fetch enters a lease before it commits and takes it out if it aborts, a
+ * finish removes it after it committed; the healer checks the row itself and drops what is out of date.
  * When the table is full, `overflowed` tells the healer to read the tables.
  *
  *-------------------------------------------------------------------------
@@ -27,7 +27,9 @@ extern void gq_leases_shmem_init(void);
 
 /* Enter or renew (pid 0: keep the one that is there).  Neither raises nor allocates. */
 extern void gq_lease_enter(Oid instance, int64 id, TimestampTz lease_until, int pid);
-extern void gq_lease_remove(Oid instance, int64 id);
+
+/* pid: only if that backend entered it; 0: whoever did. */
+extern void gq_lease_remove(Oid instance, int64 id, int pid);
 
 /* Palloc'd ids of at most `max` leases of this database that ended by `now`,
  * and when the next one ends (DT_NOEND: none). */

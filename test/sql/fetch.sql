@@ -59,7 +59,7 @@ SELECT payload FROM goque_fetch('fetch.worker', worker => repeat('w', 128));
 SET application_name = '';
 SELECT payload FROM goque_fetch('fetch.worker');
 RESET application_name;
-SELECT payload, length(worker), worker IN ('me', repeat('w', 128), pg_backend_pid()::text) AS known
+SELECT payload, left(replace(worker, pg_backend_pid()::text, 'PID'), 4) AS worker, length(worker) = 128 AS longest
 FROM goque.tasks WHERE type = 'fetch.worker' ORDER BY id;
 
 -- not ready: scheduled, expired

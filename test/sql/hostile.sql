@@ -266,7 +266,9 @@ DROP SCHEMA hostile_decoys CASCADE;
 -- A3: planted before: a schema of that name is not taken over
 DROP EXTENSION goque;
 CREATE SCHEMA goque;
+\set VERBOSITY terse
 CREATE EXTENSION goque;
+\set VERBOSITY default
 DROP SCHEMA goque;
 -- a schema whose name needs quotes
 CREATE SCHEMA "hostile ' "" $$ schema";
