@@ -52,7 +52,7 @@ note_lease(int64 id, TimestampTz lease_until)
 {
 	if (gq_shared == NULL)
 		return;
-	gq_xact_lease_begun(id);
+	gq_xact_lease_begun(id, lease_until);
 	gq_lease_enter(gq_instance(), id, lease_until, MyProcPid);
 	gq_database_due(MyDatabaseId, lease_until);
 }

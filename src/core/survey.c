@@ -60,7 +60,7 @@ note_doubt(GqType *entry, void *arg)
 static bool
 numbers_are_in_doubt(void)
 {
-	bool		doubt = false;
+	bool		doubt = !gq_types_are_surveyed(gq_instance());
 
 	gq_each_type(note_doubt, &doubt);
 	return doubt;
@@ -211,17 +211,16 @@ survey(void)
 TimestampTz
 gq_duty_check(TimestampTz now)
 {
-	static bool surveyed = false;
 	char	  **types;
 	int			ntypes;
 	int			hidden = 0;
 
 	/* numbers cannot be known before the last prepared transaction has ended */
-	if ((!surveyed || numbers_are_in_doubt()) && !gq_prepared_pending())
+	if (numbers_are_in_doubt() && !gq_prepared_pending())
 	{
-		surveyed = survey();
-		if (!surveyed)
+		if (!survey())
 			return now + RETRY_INTERVAL;
+		gq_types_set_surveyed(gq_instance(), true);
 	}
 	types = gq_types_in_use(&ntypes);
 	for (int i = 0; i < ntypes; i++)

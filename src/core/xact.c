@@ -74,6 +74,7 @@ typedef struct LeaseNote
 	int64		id;
 	int			level;
 	bool		begun;			/* by this transaction; else ended */
+	TimestampTz until;			/* of one that began */
 } LeaseNote;
 
 /* an array that grows, in TopTransactionContext */
@@ -206,7 +207,7 @@ gq_xact_total(GqType *entry, GqTotal total)
 }
 
 static void
-note_lease(int64 id, bool begun)
+note_lease(int64 id, bool begun, TimestampTz until)
 {
 	LeaseNote  *note;
 
@@ -216,19 +217,20 @@ note_lease(int64 id, bool begun)
 	note->id = id;
 	note->level = GetCurrentTransactionNestLevel();
 	note->begun = begun;
+	note->until = until;
 	noted_instance = gq_instance();
 }
 
 void
-gq_xact_lease_begun(int64 id)
+gq_xact_lease_begun(int64 id, TimestampTz until)
 {
-	note_lease(id, true);
+	note_lease(id, true, until);
 }
 
 void
 gq_xact_lease_over(int64 id)
 {
-	note_lease(id, false);
+	note_lease(id, false, DT_NOEND);
 }
 
 void
@@ -395,12 +397,32 @@ remove_leases(bool begun, int level)
 			gq_lease_remove(noted_instance, items[i].id, begun ? MyProcPid : 0);
 }
 
+/*
+ * A lease that was over before its claim was committed: the healer may have
+ * looked for it, found no task of that number, and forgotten it.
+ */
+static void
+enter_late_leases(void)
+{
+	const LeaseNote *items = lease_notes.items;
+	TimestampTz now = lease_notes.n > 0 ? GetCurrentTimestamp() : 0;
+
+	for (int i = 0; i < lease_notes.n; i++)
+	{
+		if (!items[i].begun || items[i].until > now)
+			continue;
+		gq_lease_enter(noted_instance, items[i].id, items[i].until, MyProcPid);
+		gq_database_due(MyDatabaseId, items[i].until);
+	}
+}
+
 static void
 forget_entry(GqType *entry, void *arg)
 {
 	for (int g = 0; g < GQ_GENERATIONS; g++)
 		if (forget_generations & (1u << g))
 			gq_frontier_forget(entry, g);
+	entry->counted = false;
 }
 
 static void
@@ -410,9 +432,13 @@ tell_committed(void)
 		return;
 	pull_back(&ready_notes);
 	if (forget_generations != 0)
+	{
+		gq_types_set_surveyed(noted_instance, false);
 		gq_types_foreach(noted_instance, forget_entry, NULL);
+	}
 	apply_counts();
 	leave_count_window();
+	enter_late_leases();
 	remove_leases(false, 0);
 	wake_for(&ready_notes);
 	if (wake_all || forget_generations != 0)
@@ -505,6 +531,7 @@ transaction_ends(XactEvent event, void *arg)
 		case XACT_EVENT_ABORT:
 			restore_synchronous_commit();
 			leave_count_window();
+			remove_leases(true, 0);
 			give_back_taken();
 			forget_notes();
 			break;

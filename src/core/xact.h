@@ -25,7 +25,7 @@ extern void gq_xact_moved(GqType *entry, int from, int to, int64 n);
 extern void gq_xact_total(GqType *entry, GqTotal total);
 
 /* A lease of this backend begins, or one ends, if this transaction commits. */
-extern void gq_xact_lease_begun(int64 id);
+extern void gq_xact_lease_begun(int64 id, TimestampTz until);
 extern void gq_xact_lease_over(int64 id);
 
 /* At commit: wake every waiter of this database; tell the launcher of it. */

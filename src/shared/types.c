@@ -172,6 +172,18 @@ reset_entry(GqType *entry)
 	SpinLockRelease(&entry->mutex);
 }
 
+/*
+ * What is known of an instance as a whole is kept in an entry without a name,
+ * which is nobody's type: it is `counted` when the instance is surveyed.
+ */
+static bool
+is_surveyed(Oid database, Oid instance)
+{
+	GqType	   *entry = find_entry(database, instance, "");
+
+	return entry != NULL && entry->counted;
+}
+
 /* types_lock is held, exclusively.  NULL: no room. */
 static GqType *
 make_entry(Oid database, Oid instance, const char *name)
@@ -185,6 +197,7 @@ make_entry(Oid database, Oid instance, const char *name)
 
 	entry = &table->entries[i];
 	reset_entry(entry);
+	entry->counted = name[0] != '\0' && is_surveyed(database, instance);
 	entry->database = database;
 	entry->instance = instance;
 	strlcpy(entry->name, name, sizeof(entry->name));
@@ -261,13 +274,30 @@ gq_types_foreach(Oid instance, void (*fn) (GqType *entry, void *arg), void *arg)
 		GqType	   *entry = &table->entries[i];
 
 		if (entry->in_use && entry->database == MyDatabaseId &&
-			entry->instance == instance)
+			entry->instance == instance && entry->name[0] != '\0')
 			found[n++] = i;
 	}
 	LWLockRelease(gq_shared->types_lock);
 
 	for (int i = 0; i < n; i++)
 		fn(&table->entries[found[i]], arg);
+}
+
+bool
+gq_types_are_surveyed(Oid instance)
+{
+	GqType	   *entry = gq_type_entry(instance, "");
+
+	return entry != NULL && entry->counted;
+}
+
+void
+gq_types_set_surveyed(Oid instance, bool surveyed)
+{
+	GqType	   *entry = gq_type_entry(instance, "");
+
+	if (entry != NULL)
+		entry->counted = surveyed;
 }
 
 void
@@ -294,7 +324,9 @@ gq_types_forget(Oid database, Oid keep_instance)
 GqType *
 gq_type_nth(int n)
 {
-	return table->entries[n].in_use ? &table->entries[n] : NULL;
+	GqType	   *entry = &table->entries[n];
+
+	return entry->in_use && entry->name[0] != '\0' ? entry : NULL;
 }
 
 GqType *

@@ -142,6 +142,14 @@ extern bool gq_type_entry_is(const GqType *entry, Oid instance, const char *name
 /* Call fn for each entry of this database (types_lock is not held meanwhile). */
 extern void gq_types_foreach(Oid instance, void (*fn) (GqType *entry, void *arg), void *arg);
 
+/*
+ * Does every type that has tasks here have an entry with true numbers, and every
+ * lease its place?  From then on a new entry is of a new type, and starts with
+ * true numbers: zeros.
+ */
+extern bool gq_types_are_surveyed(Oid instance);
+extern void gq_types_set_surveyed(Oid instance, bool surveyed);
+
 /* Give back the entries of other instances in this database, or of a database
  * that is gone (keep_instance InvalidOid); not those that somebody waits for. */
 extern void gq_types_forget(Oid database, Oid keep_instance);

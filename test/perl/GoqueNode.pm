@@ -31,7 +31,13 @@ my $conf_file =
 # The settings that every test server has, as text for append_conf.
 sub settings
 {
-	my $conf = slurp_file($conf_file) . "log_statement = none\nlog_replication_commands = off\n";
+	# the log with SQLSTATEs, for bad_log_lines
+	my $conf = slurp_file($conf_file) . <<'CONF';
+log_statement = none
+log_replication_commands = off
+log_min_messages = warning
+log_line_prefix = '%m [%p] %b %e '
+CONF
 
 	$conf .= slurp_file($ENV{GOQUE_TEST_CONF}) if $ENV{GOQUE_TEST_CONF};
 	return $conf;

@@ -111,17 +111,20 @@ $a->wait_asleep;
 $id = $s->query(q{INSERT INTO goque.tasks (type) VALUES ('i') RETURNING id});
 prompt_is($a, $id, 'INSERT wakes');
 
-# ---- a rolled back fetch leaves the task to others (F1) ----
+# ---- a rolled back fetch leaves no trace, and leaves the task to others (F1) ----
 
+my $holders = q{SELECT count(*) FROM goque.workers WHERE kind = 'holder' AND pid = } . $b->pid;
+$s->query("SELECT goque_complete(id) FROM goque.tasks WHERE status = 'processing'");
 $id = $s->query(q{SELECT goque_add('r')});
+is($b->query(q{BEGIN; SELECT id FROM goque_fetch('r'); ROLLBACK}), $id, 'fetched and rolled back');
+is($s->query($holders), '0', 'goque.workers has forgotten it');
+is(status_of($id), 'new|0', 'the task is as before');
 is($b->query(q{BEGIN; SELECT id FROM goque_fetch('r')}), $id, 'fetched, not committed');
 $a->send(fetch_waiting('r'));
 $a->wait_asleep;
 $b->query(q{ROLLBACK});
 prompt_is($a, $id, 'ROLLBACK of a fetch wakes the next');
-is($s->query("SELECT pid = " . $a->pid . " FROM goque.workers WHERE kind = 'holder' AND what = 'holds task $id'"),
-	't', '... and goque.workers does not name the one that rolled back');
-is($s->query("SELECT count(*) FROM goque.workers WHERE kind = 'holder' AND what = 'holds task $id'"), '1', '... but the one that holds it');
+is($s->query("SELECT pid FROM goque.leases() WHERE id = $id"), $a->pid, '... and goque knows who holds it');
 is(status_of($id), 'processing|1', 'only one attempt is counted');
 
 $id = $s->query(q{SELECT goque_add('r')});
