@@ -35,6 +35,7 @@ OBJS = \
 	src/core/backoff.o \
 	src/core/ready.o \
 	src/core/claim.o \
+	src/core/claim_commit.o \
 	src/core/output.o \
 	src/core/size.o \
 	src/core/sleep.o \
@@ -100,7 +101,12 @@ temp_instance  = $(if $(TEMP_INSTANCE),--temp-instance=$(1) --temp-config=$(srcd
 REGRESS        = add fetch finish steer unique configure maintain views insert_copy \
 	errors savepoints callers hostile encodings times readonly drivers
 REGRESS_OPTS   = --encoding=UTF8 --no-locale --inputdir=test --load-extension=goque $(call temp_instance,tmp_check)
-ISOLATION      =
+ISOLATION      = two_fetchers fetch_skips_locked fetch_rolled_back savepoint_rollback_fetch \
+	waiter_woken_by_commit complete_after_heal complete_late_untouched repeated_finish \
+	finish_in_opposite_order cancel_while_held cancel_vs_complete \
+	two_adds_one_external_id add_waits_only_for_clash batches_in_opposite_order \
+	replace_vs_fetch retry_meets_taken_key move_while_called snapshot_older_than_emptying \
+	repeatable_read_fetch serializable_fetch prepared_add prepared_claim_rolled_back
 ISOLATION_OPTS = --inputdir=test --outputdir=. --load-extension=goque $(call temp_instance,tmp_check_iso)
 TAP_TESTS      = 1
 PROVE_TESTS    = test/t/*.pl

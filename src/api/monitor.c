@@ -30,6 +30,7 @@
 #include "core/installation.h"
 #include "core/interval.h"
 #include "core/settings.h"
+#include "core/xact.h"
 #include "guc.h"
 #include "shared/databases.h"
 #include "shared/leases.h"
@@ -148,6 +149,7 @@ emit_type(GqType *entry, void *arg)
 
 	memcpy(name, entry->name, sizeof(name));
 	c = read_counters(entry);
+	gq_xact_add_own(entry, c.counts, c.totals);
 	if (gq_type_of(name) != entry)
 		return;					/* given to somebody else meanwhile */
 

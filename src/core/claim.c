@@ -20,6 +20,7 @@
 
 #include "core/change.h"
 #include "core/claim.h"
+#include "core/claim_commit.h"
 #include "core/installation.h"
 #include "core/interval.h"
 #include "core/ready.h"
@@ -116,7 +117,7 @@ gq_claim(GqClaim *claim, bool with_more)
 
 	claim->taken = 0;
 	claim->unseen = false;
-	gq_xact_claims_begin();
+	gq_claims_begin();
 	scan = gq_ready_begin(claim->types, claim->ntypes, now);
 	note_fetches(claim, now);
 	while (claim->taken < claim->max_tasks && gq_ready_next(scan, &task, &generation, &entry))
@@ -146,7 +147,7 @@ gq_claim(GqClaim *claim, bool with_more)
 	gq_ready_end(scan);
 	if (row != NULL)
 		ExecDropSingleTupleTableSlot(row);
-	gq_xact_claims_end();
+	gq_claims_end();
 	if (claim->taken > 0)
 		CommandCounterIncrement();
 	MemoryContextDelete(scratch);

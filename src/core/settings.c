@@ -32,6 +32,7 @@
 #include "core/interval.h"
 #include "core/settings.h"
 #include "core/xact.h"
+#include "shared/shmem.h"
 #include "store/relations.h"
 
 #define MAX_CACHED 1024
@@ -212,6 +213,24 @@ load_tidily(const char *type, GqSettings *settings)
 	MemoryContextDelete(scratch);
 }
 
+/*
+ * PostgreSQL tells of a committed change a moment after our commit callback has
+ * woken the sleepers, who must see it.
+ */
+static void
+notice_changes(void)
+{
+	static uint32 seen = 0;
+	uint32		changes;
+
+	if (gq_shared == NULL)
+		return;
+	changes = pg_atomic_read_u32(&gq_shared->settings_changes);
+	if (changes != seen)
+		cache_valid = false;
+	seen = changes;
+}
+
 const GqSettings *
 gq_settings(const char *type)
 {
@@ -219,6 +238,7 @@ gq_settings(const char *type)
 	CacheEntry *entry;
 	GqSettings	settings;
 
+	notice_changes();
 	if (!cache_valid || relid != cache_relid || hash_get_num_entries(cache) >= MAX_CACHED)
 		cache_start(relid);
 

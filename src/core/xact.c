@@ -21,27 +21,17 @@
  * and counted anew once no prepared transaction is left; leases that it ended
  * are found to be over by the healer.
  *
- * A commit of claims alone need not be flushed: if a crash takes it back, the
- * task is ready again, and its holder's token is refused.  "Alone" is told by
- * XactLastRecEnd, the end of the last WAL record of this transaction: at
- * pre-commit it must be where the last claim left it.  Should a pre-commit
- * callback of somebody else, that runs after ours, write something, there is
- * more than the commit record between then and the commit: it is flushed after
- * all, before the client is told.
- *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
 #include "access/xact.h"
-#include "access/xlog.h"
-#include "executor/instrument.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "core/claim_commit.h"
 #include "core/xact.h"
-#include "guc.h"
 #include "shared/databases.h"
 #include "shared/leases.h"
 #include "shared/shmem.h"
@@ -95,12 +85,6 @@ static bool in_count_window;
 static bool wake_all;
 static bool announce;
 static uint32 forget_generations;	/* bit per generation */
-
-static bool claims_only;		/* nothing but claims was written so far */
-static XLogRecPtr claims_end;	/* where the last one ended */
-static bool commit_is_async;
-static int	saved_synchronous_commit;
-static int64 records_at_precommit;
 
 /* ---- notes ---- */
 
@@ -204,6 +188,22 @@ gq_xact_total(GqType *entry, GqTotal total)
 {
 	if (entry != NULL)
 		count_note(entry)->totals[total]++;
+}
+
+void
+gq_xact_add_own(const GqType *entry, int64 counts[GQ_STATUSES], int64 totals[GQ_TOTALS])
+{
+	const CountNote *items = count_notes.items;
+
+	for (int i = 0; i < count_notes.n; i++)
+	{
+		if (items[i].entry != entry)
+			continue;
+		for (int s = 0; s < GQ_STATUSES; s++)
+			counts[s] += items[i].counts[s];
+		for (int t = 0; t < GQ_TOTALS; t++)
+			totals[t] += items[i].totals[t];
+	}
 }
 
 static void
@@ -441,6 +441,8 @@ tell_committed(void)
 	enter_late_leases();
 	remove_leases(false, 0);
 	wake_for(&ready_notes);
+	if (wake_all)				/* the cache invalidation comes too late for who is woken */
+		pg_atomic_fetch_add_u32(&gq_shared->settings_changes, 1);
 	if (wake_all || forget_generations != 0)
 		gq_wake_all();
 	if (announce)
@@ -461,54 +463,7 @@ forget_notes(void)
 	wake_all = false;
 	announce = false;
 	forget_generations = 0;
-	claims_only = false;
-	claims_end = InvalidXLogRecPtr;
-}
-
-/* ---- asynchronous commit of pure claims ---- */
-
-void
-gq_xact_claims_begin(void)
-{
-	if (XactLastRecEnd == InvalidXLogRecPtr)
-		claims_only = true;
-	else if (XactLastRecEnd != claims_end)
-		claims_only = false;
-}
-
-void
-gq_xact_claims_end(void)
-{
-	if (claims_only)
-		claims_end = XactLastRecEnd;
-}
-
-static void
-choose_commit(void)
-{
-	if (!claims_only || !gq_async_claims || XactLastRecEnd == InvalidXLogRecPtr ||
-		XactLastRecEnd != claims_end || synchronous_commit == SYNCHRONOUS_COMMIT_OFF)
-		return;
-	saved_synchronous_commit = synchronous_commit;
-	records_at_precommit = pgWalUsage.wal_records;
-	synchronous_commit = SYNCHRONOUS_COMMIT_OFF;
-	commit_is_async = true;
-}
-
-static void
-restore_synchronous_commit(void)
-{
-	if (!commit_is_async)
-		return;
-	synchronous_commit = saved_synchronous_commit;
-	commit_is_async = false;
-}
-
-static void
-flush_if_not_alone(void)
-{
-	if (commit_is_async && pgWalUsage.wal_records - records_at_precommit > 1)
-		XLogFlush(XactLastCommitEnd);
+	gq_claim_commit_reset();
 }
 
 /* ---- callbacks ---- */
@@ -519,17 +474,16 @@ transaction_ends(XactEvent event, void *arg)
 	switch (event)
 	{
 		case XACT_EVENT_PRE_COMMIT:
-			choose_commit();
+			gq_claim_commit_choose();
 			enter_count_window();
 			break;
 		case XACT_EVENT_COMMIT:
-			flush_if_not_alone();
-			restore_synchronous_commit();
+			gq_claim_commit_done(true);
 			tell_committed();
 			forget_notes();
 			break;
 		case XACT_EVENT_ABORT:
-			restore_synchronous_commit();
+			gq_claim_commit_done(false);
 			leave_count_window();
 			remove_leases(true, 0);
 			give_back_taken();

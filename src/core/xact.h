@@ -24,6 +24,9 @@ extern void gq_xact_moved(GqType *entry, int from, int to, int64 n);
 
 extern void gq_xact_total(GqType *entry, GqTotal total);
 
+/* Add what this very transaction has changed so far. */
+extern void gq_xact_add_own(const GqType *entry, int64 counts[GQ_STATUSES], int64 totals[GQ_TOTALS]);
+
 /* A lease of this backend begins, or one ends, if this transaction commits. */
 extern void gq_xact_lease_begun(int64 id, TimestampTz until);
 extern void gq_xact_lease_over(int64 id);
@@ -37,9 +40,5 @@ extern void gq_xact_forget_frontier(Oid table);
 
 /* Lower the frontiers of `entry` to what this very transaction made ready. */
 extern void gq_xact_merge_own(GqType *entry, GqFrontier frontier[GQ_GENERATIONS]);
-
-/* Around what claims tasks and writes nothing else. */
-extern void gq_xact_claims_begin(void);
-extern void gq_xact_claims_end(void);
 
 #endif							/* GOQUE_CORE_XACT_H */

@@ -79,6 +79,7 @@ init_root(GqShared *shared)
 	shared->lease_locks = &locks[3];
 	pg_atomic_init_u64(&shared->next_token, random_first_token());
 	pg_atomic_init_u32(&shared->counting, 0);
+	pg_atomic_init_u32(&shared->settings_changes, 0);
 	pg_atomic_init_u64(&shared->counts_applied, 0);
 	shared->started_at = GetCurrentTimestamp();
 }

@@ -38,6 +38,7 @@ typedef struct GqShared
 	pg_atomic_uint32 counting;	/* transactions between their commit and their
 								 * change of GqType.counts */
 	pg_atomic_uint64 counts_applied;	/* such changes ever */
+	pg_atomic_uint32 settings_changes;	/* commits that changed goque.settings */
 	TimestampTz started_at;		/* of the server, by our hook */
 } GqShared;
 

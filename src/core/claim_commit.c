@@ -1,0 +1,88 @@
+/*-------------------------------------------------------------------------
+ *
+ * claim_commit.c
+ *	  The commit of a transaction that did nothing but claim tasks.
+ *
+ * A commit of claims alone need not be flushed: if a crash takes it back, the
+ * task is ready again, and its holder's token is refused.  "Alone" is told by
+ * XactLastRecEnd, the end of the last WAL record of this transaction: at
+ * pre-commit it must be where the last claim left it.  Should a pre-commit
+ * callback of somebody else, that runs after ours, write something, there is
+ * more than the commit record between then and the commit: it is flushed after
+ * all, before the client is told.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "access/xlog.h"
+#include "executor/instrument.h"
+
+#include "core/claim_commit.h"
+#include "guc.h"
+
+static bool claims_only;		/* nothing but claims was written so far */
+static XLogRecPtr claims_end;	/* where the last one ended */
+static bool commit_is_async;
+static int	saved_synchronous_commit;
+static int64 records_at_precommit;
+
+void
+gq_claims_begin(void)
+{
+	if (XactLastRecEnd == InvalidXLogRecPtr)
+		claims_only = true;
+	else if (XactLastRecEnd != claims_end)
+		claims_only = false;
+}
+
+void
+gq_claims_end(void)
+{
+	if (claims_only)
+		claims_end = XactLastRecEnd;
+}
+
+void
+gq_claim_commit_choose(void)
+{
+	if (!claims_only || !gq_async_claims || XactLastRecEnd == InvalidXLogRecPtr ||
+		XactLastRecEnd != claims_end || synchronous_commit == SYNCHRONOUS_COMMIT_OFF)
+		return;
+	saved_synchronous_commit = synchronous_commit;
+	records_at_precommit = pgWalUsage.wal_records;
+	synchronous_commit = SYNCHRONOUS_COMMIT_OFF;
+	commit_is_async = true;
+}
+
+static void
+restore_synchronous_commit(void)
+{
+	if (!commit_is_async)
+		return;
+	synchronous_commit = saved_synchronous_commit;
+	commit_is_async = false;
+}
+
+static void
+flush_if_not_alone(void)
+{
+	if (commit_is_async && pgWalUsage.wal_records - records_at_precommit > 1)
+		XLogFlush(XactLastCommitEnd);
+}
+
+void
+gq_claim_commit_done(bool committed)
+{
+	if (committed)
+		flush_if_not_alone();
+	restore_synchronous_commit();
+}
+
+void
+gq_claim_commit_reset(void)
+{
+	claims_only = false;
+	claims_end = InvalidXLogRecPtr;
+}
