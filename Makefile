@@ -104,7 +104,7 @@ REGRESS_OPTS   = --encoding=UTF8 --no-locale --inputdir=test --load-extension=go
 ISOLATION      = two_fetchers fetch_skips_locked fetch_rolled_back savepoint_rollback_fetch \
 	waiter_woken_by_commit complete_after_heal complete_late_untouched repeated_finish \
 	finish_in_opposite_order cancel_while_held cancel_vs_complete \
-	two_adds_one_external_id add_waits_only_for_clash batches_in_opposite_order \
+	two_adds_one_external_id add_waits_only_for_clash batches_in_opposite_order replace_in_opposite_order \
 	replace_vs_fetch retry_meets_taken_key move_while_called snapshot_older_than_emptying \
 	repeatable_read_fetch serializable_fetch prepared_add prepared_claim_rolled_back
 ISOLATION_OPTS = --inputdir=test --outputdir=. --load-extension=goque $(call temp_instance,tmp_check_iso)

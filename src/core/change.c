@@ -27,6 +27,8 @@
 #include "core/change.h"
 #include "core/installation.h"
 #include "core/xact.h"
+#include "shared/databases.h"
+#include "shared/leases.h"
 #include "shared/shmem.h"
 
 void
@@ -66,6 +68,17 @@ note_totals(GqType *entry, uint32 totals)
 			gq_xact_total(entry, (GqTotal) t);
 }
 
+/* A heartbeat may shorten a lease: the healer must come earlier.  (If it
+ * lengthens it, the healer finds out when it comes.) */
+static void
+note_lease_end(const GqTask *task, TimestampTz until)
+{
+	if (gq_shared == NULL || task->status != GQ_PROCESSING || until >= task->lease_until)
+		return;
+	gq_lease_enter(gq_instance(), task->id, task->token, until, 0);
+	gq_database_due(MyDatabaseId, until);
+}
+
 /* The row stood in generation `from`; its new version stands in `to`. */
 static void
 note_change(int from, int to, const GqTask *task, const GqDecision *decision)
@@ -91,7 +104,9 @@ note_change(int from, int to, const GqTask *task, const GqDecision *decision)
 	}
 	gq_xact_moved(entry, task->status, decision->remove ? 0 : status, 1);
 	if (task->status == GQ_PROCESSING && (decision->remove || status != GQ_PROCESSING))
-		gq_xact_lease_over(task->id);
+		gq_xact_lease_over(task->id, task->token);
+	else if (is_changed(changes, GQ_ATT_LEASE_UNTIL))
+		note_lease_end(task, DatumGetTimestampTz(changes->values[GQ_ATT_LEASE_UNTIL - 1]));
 	note_totals(entry, decision->totals);
 }
 

@@ -49,12 +49,12 @@ lease_of(const GqClaim *claim, const GqTask *task)
 }
 
 static void
-note_lease(int64 id, TimestampTz lease_until)
+note_lease(int64 id, int64 token, TimestampTz lease_until)
 {
 	if (gq_shared == NULL)
 		return;
-	gq_xact_lease_begun(id, lease_until);
-	gq_lease_enter(gq_instance(), id, lease_until, MyProcPid);
+	gq_xact_lease_begun(id, token, lease_until);
+	gq_lease_enter(gq_instance(), id, token, lease_until, MyProcPid);
 	gq_database_due(MyDatabaseId, lease_until);
 }
 
@@ -64,15 +64,16 @@ take(GqClaim *claim, GqReadyScan *scan, GqGeneration *generation, const GqTask *
 	 TupleTableSlot *row, TimestampTz now)
 {
 	int64		lease = lease_of(claim, task);
+	int64		token = gq_token_next();
 	GqDecision	decision = {0};
 	TM_Result	result;
 
-	gq_task_claim(task, &decision.changes, now, lease, gq_token_next(), claim->worker);
+	gq_task_claim(task, &decision.changes, now, lease, token, claim->worker);
 	GqDecisionCount(&decision, GQ_TOTAL_FETCHED);
 	result = gq_change_row(generation, task, &decision, false, row);
 	if (result == TM_Ok)
 	{
-		note_lease(task->id, gq_time_add(now, lease));
+		note_lease(task->id, token, gq_time_add(now, lease));
 		claim->emit(row, claim->arg);
 	}
 	else if (IsolationUsesXactSnapshot() && result != TM_BeingModified)

@@ -48,42 +48,35 @@ log_healed(int64 healed, TimestampTz now)
 /* Look at a task whose lease shared memory holds to be over; *next: when to
  * look again. */
 static bool
-heal_known(Oid instance, int64 id, TimestampTz now, TimestampTz *next)
+heal_known(const GqLease *lease, TimestampTz now, TimestampTz *next)
 {
 	bool		healed;
-	TimestampTz until = gq_heal_task(NULL, id, now, &healed);
+	TimestampTz until = gq_heal_task(NULL, lease->id, now, &healed);
 
 	if (healed)
 		return true;
 	if (until == DT_NOEND)
-		gq_lease_remove(instance, id, 0);
+		gq_lease_remove(gq_instance(), lease->id, lease->token);
 	else if (until > now)
-		gq_lease_enter(instance, id, until, 0);
+		gq_lease_enter(gq_instance(), lease->id, lease->token, until, 0);
 	/* else somebody is at it: it is tried again */
 	*next = Min(*next, until);
 	return false;
 }
 
-/* next: NULL where the ids come from the tables, not from shared memory. */
 static int64
-heal_each(const int64 *ids, int64 n, TimestampTz now, TimestampTz *next)
+heal_leases(const GqLease *leases, int n, TimestampTz now, TimestampTz *next)
 {
 	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "goque heal",
 												  ALLOCSET_DEFAULT_SIZES);
-	Oid			instance = gq_instance();
 	int64		healed = 0;
 
-	for (int64 i = 0; i < n; i++)
+	for (int i = 0; i < n; i++)
 	{
 		MemoryContext old = MemoryContextSwitchTo(scratch);
-		bool		was_healed;
 
 		CHECK_FOR_INTERRUPTS();
-		if (next != NULL)
-			was_healed = heal_known(instance, ids[i], now, next);
-		else
-			(void) gq_heal_task(NULL, ids[i], now, &was_healed);
-		healed += was_healed;
+		healed += heal_known(&leases[i], now, next);
 		MemoryContextSwitchTo(old);
 		MemoryContextReset(scratch);
 	}
@@ -102,7 +95,7 @@ TimestampTz
 gq_duty_heal(TimestampTz now)
 {
 	TimestampTz next;
-	int64	   *ids;
+	GqLease    *leases;
 	int64		healed;
 	int			n;
 
@@ -111,8 +104,8 @@ gq_duty_heal(TimestampTz now)
 		log_healed(gq_heal_all(NULL, now), now);
 		return now;
 	}
-	ids = gq_leases_ended(gq_instance(), now, BATCH, &n, &next);
-	healed = heal_each(ids, n, now, &next);
+	leases = gq_leases_ended(gq_instance(), now, BATCH, &n, &next);
+	healed = heal_leases(leases, n, now, &next);
 	log_healed(healed, now);
 	return n < BATCH ? next : after_full_batch(healed, now);
 }
@@ -141,12 +134,34 @@ gq_duty_expire(TimestampTz now)
 	return n < BATCH ? next : after_full_batch(expired, now);
 }
 
+static int64
+heal_each(const int64 *ids, int64 n, TimestampTz now)
+{
+	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "goque heal",
+												  ALLOCSET_DEFAULT_SIZES);
+	int64		count = 0;
+
+	for (int64 i = 0; i < n; i++)
+	{
+		MemoryContext old = MemoryContextSwitchTo(scratch);
+		bool		healed;
+
+		CHECK_FOR_INTERRUPTS();
+		(void) gq_heal_task(NULL, ids[i], now, &healed);
+		count += healed;
+		MemoryContextSwitchTo(old);
+		MemoryContextReset(scratch);
+	}
+	MemoryContextDelete(scratch);
+	return count;
+}
+
 int64
 gq_heal_all(const char *type, TimestampTz now)
 {
 	int64		n;
 	int64	   *ids = gq_task_ids_lease_over(type, now, &n);
-	int64		healed = heal_each(ids, n, now, NULL);
+	int64		healed = heal_each(ids, n, now);
 
 	if (type == NULL)
 	{

@@ -44,6 +44,7 @@
 typedef struct Tally
 {
 	GqType	   *entry;			/* the hash key */
+	uint32		doubts;			/* GqType.doubts at that moment */
 	int64		base[GQ_STATUSES];
 	int64		counted[GQ_STATUSES];
 } Tally;
@@ -94,6 +95,7 @@ tally_of(HTAB *tallies, GqType *entry)
 
 	if (!found)
 	{
+		tally->doubts = 0;
 		memset(tally->base, 0, sizeof(tally->base));
 		memset(tally->counted, 0, sizeof(tally->counted));
 	}
@@ -107,6 +109,7 @@ note_base(GqType *entry, void *arg)
 
 	SpinLockAcquire(&entry->mutex);
 	memcpy(tally->base, entry->counts, sizeof(tally->base));
+	tally->doubts = entry->doubts;
 	SpinLockRelease(&entry->mutex);
 }
 
@@ -141,7 +144,7 @@ count_task(HTAB *tallies, const GqTask *task)
 	if (entry != NULL)
 		tally_of(tallies, entry)->counted[task->status]++;
 	if (task->status == GQ_PROCESSING)
-		gq_lease_enter(gq_instance(), task->id, task->lease_until, 0);
+		gq_lease_enter(gq_instance(), task->id, task->token, task->lease_until, 0);
 }
 
 static void
@@ -172,7 +175,7 @@ publish_tally(const Tally *tally)
 	SpinLockAcquire(&entry->mutex);
 	for (int s = 0; s < GQ_STATUSES; s++)
 		entry->counts[s] += tally->counted[s] - tally->base[s];
-	entry->counted = true;
+	entry->counted = entry->doubts == tally->doubts;
 	SpinLockRelease(&entry->mutex);
 }
 

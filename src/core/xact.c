@@ -32,6 +32,7 @@
 
 #include "core/claim_commit.h"
 #include "core/xact.h"
+#include "guc.h"
 #include "shared/databases.h"
 #include "shared/leases.h"
 #include "shared/shmem.h"
@@ -62,6 +63,7 @@ typedef struct CountNote
 typedef struct LeaseNote
 {
 	int64		id;
+	int64		token;
 	int			level;
 	bool		begun;			/* by this transaction; else ended */
 	TimestampTz until;			/* of one that began */
@@ -207,7 +209,7 @@ gq_xact_add_own(const GqType *entry, int64 counts[GQ_STATUSES], int64 totals[GQ_
 }
 
 static void
-note_lease(int64 id, bool begun, TimestampTz until)
+note_lease(int64 id, int64 token, bool begun, TimestampTz until)
 {
 	LeaseNote  *note;
 
@@ -215,6 +217,7 @@ note_lease(int64 id, bool begun, TimestampTz until)
 		return;
 	note = note_append(&lease_notes, sizeof(LeaseNote));
 	note->id = id;
+	note->token = token;
 	note->level = GetCurrentTransactionNestLevel();
 	note->begun = begun;
 	note->until = until;
@@ -222,15 +225,15 @@ note_lease(int64 id, bool begun, TimestampTz until)
 }
 
 void
-gq_xact_lease_begun(int64 id, TimestampTz until)
+gq_xact_lease_begun(int64 id, int64 token, TimestampTz until)
 {
-	note_lease(id, true, until);
+	note_lease(id, token, true, until);
 }
 
 void
-gq_xact_lease_over(int64 id)
+gq_xact_lease_over(int64 id, int64 token)
 {
-	note_lease(id, false, DT_NOEND);
+	note_lease(id, token, false, DT_NOEND);
 }
 
 void
@@ -381,6 +384,7 @@ doubt_counts(void)
 	{
 		SpinLockAcquire(&items[i].entry->mutex);
 		items[i].entry->counted = false;
+		items[i].entry->doubts++;
 		SpinLockRelease(&items[i].entry->mutex);
 	}
 }
@@ -394,7 +398,7 @@ remove_leases(bool begun, int level)
 
 	for (int i = lease_notes.n - 1; i >= 0 && items[i].level >= level; i--)
 		if (items[i].begun == begun)
-			gq_lease_remove(noted_instance, items[i].id, begun ? MyProcPid : 0);
+			gq_lease_remove(noted_instance, items[i].id, items[i].token);
 }
 
 /*
@@ -411,7 +415,8 @@ enter_late_leases(void)
 	{
 		if (!items[i].begun || items[i].until > now)
 			continue;
-		gq_lease_enter(noted_instance, items[i].id, items[i].until, MyProcPid);
+		gq_lease_enter(noted_instance, items[i].id, items[i].token, items[i].until,
+					   MyProcPid);
 		gq_database_due(MyDatabaseId, items[i].until);
 	}
 }
@@ -422,7 +427,24 @@ forget_entry(GqType *entry, void *arg)
 	for (int g = 0; g < GQ_GENERATIONS; g++)
 		if (forget_generations & (1u << g))
 			gq_frontier_forget(entry, g);
+	SpinLockAcquire(&entry->mutex);
 	entry->counted = false;
+	entry->doubts++;
+	SpinLockRelease(&entry->mutex);
+}
+
+/* The keeper is to look: soon for retention, at once where more has changed. */
+static void
+ask_keeper(void)
+{
+	TimestampTz now;
+
+	if (count_notes.n == 0 && !wake_all && forget_generations == 0)
+		return;
+	now = GetCurrentTimestamp();
+	if (!wake_all && forget_generations == 0)
+		now += gq_clean_interval * INT64CONST(1000);
+	gq_database_due(MyDatabaseId, now);
 }
 
 static void
@@ -445,6 +467,7 @@ tell_committed(void)
 		pg_atomic_fetch_add_u32(&gq_shared->settings_changes, 1);
 	if (wake_all || forget_generations != 0)
 		gq_wake_all();
+	ask_keeper();
 	if (announce)
 	{
 		gq_types_forget(MyDatabaseId, noted_instance);

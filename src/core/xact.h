@@ -28,8 +28,8 @@ extern void gq_xact_total(GqType *entry, GqTotal total);
 extern void gq_xact_add_own(const GqType *entry, int64 counts[GQ_STATUSES], int64 totals[GQ_TOTALS]);
 
 /* A lease of this backend begins, or one ends, if this transaction commits. */
-extern void gq_xact_lease_begun(int64 id, TimestampTz until);
-extern void gq_xact_lease_over(int64 id);
+extern void gq_xact_lease_begun(int64 id, int64 token, TimestampTz until);
+extern void gq_xact_lease_over(int64 id, int64 token);
 
 /* At commit: wake every waiter of this database; tell the launcher of it. */
 extern void gq_xact_wake_all(void);

@@ -43,6 +43,7 @@ typedef struct LeaseKey
 typedef struct LeaseSlot
 {
 	LeaseKey	key;
+	int64		token;
 	TimestampTz lease_until;
 	TimestampTz started_at;
 	int			pid;
@@ -212,12 +213,26 @@ add_slot(Partition *part, int *link, const LeaseKey *key)
 	return slot;
 }
 
+/* A claim's word counts; others may only speak of the lease that is there. */
+static void
+fill_slot(LeaseSlot *slot, bool added, int64 token, TimestampTz lease_until, int pid)
+{
+	if (!added && pid == 0 && slot->token != token)
+		return;
+	slot->token = token;
+	slot->lease_until = lease_until;
+	if (added || pid != 0)
+	{
+		slot->started_at = GetCurrentTimestamp();
+		slot->pid = pid;
+	}
+}
+
 void
-gq_lease_enter(Oid instance, int64 id, TimestampTz lease_until, int pid)
+gq_lease_enter(Oid instance, int64 id, int64 token, TimestampTz lease_until, int pid)
 {
 	LeaseKey	key = make_key(instance, id);
 	uint64		hash = hash_key(&key);
-	TimestampTz now = GetCurrentTimestamp();
 	Partition	part;
 	LeaseSlot  *slot;
 	int		   *link;
@@ -232,14 +247,7 @@ gq_lease_enter(Oid instance, int64 id, TimestampTz lease_until, int pid)
 	added = *link == NONE;
 	slot = added ? add_slot(&part, link, &key) : &part.slots[*link];
 	if (slot != NULL)
-	{
-		slot->lease_until = lease_until;
-		if (added || pid != 0)
-		{
-			slot->started_at = now;
-			slot->pid = pid;
-		}
-	}
+		fill_slot(slot, added, token, lease_until, pid);
 	LWLockRelease(part.lock);
 
 	if (slot == NULL)
@@ -247,7 +255,7 @@ gq_lease_enter(Oid instance, int64 id, TimestampTz lease_until, int pid)
 }
 
 void
-gq_lease_remove(Oid instance, int64 id, int pid)
+gq_lease_remove(Oid instance, int64 id, int64 token)
 {
 	LeaseKey	key = make_key(instance, id);
 	uint64		hash = hash_key(&key);
@@ -260,7 +268,7 @@ gq_lease_remove(Oid instance, int64 id, int pid)
 	part = get_partition(partition_of(hash));
 	LWLockAcquire(part.lock, LW_EXCLUSIVE);
 	link = find_link(&part, &key, hash);
-	if (*link != NONE && (pid == 0 || part.slots[*link].pid == pid))
+	if (*link != NONE && part.slots[*link].token == token)
 		remove_slot(&part, link);
 	LWLockRelease(part.lock);
 }
@@ -282,10 +290,18 @@ is_mine(const LeaseSlot *slot, Oid instance)
 	return slot->key.database == MyDatabaseId && slot->key.instance == instance;
 }
 
+static GqLease
+lease_of(const LeaseSlot *slot)
+{
+	GqLease		lease = {slot->key.id, slot->token, slot->lease_until, slot->started_at, slot->pid};
+
+	return lease;
+}
+
 /* gq_leases_ended for one partition, beginning at a slot that `turn` picks */
 static void
 collect_ended(Partition *part, Oid instance, TimestampTz now, uint32 turn,
-			  int64 *ids, int max, int *n, TimestampTz *next)
+			  GqLease *leases, int max, int *n, TimestampTz *next)
 {
 	int			nused = *part->nused;
 	int			at = nused > 0 ? (int) (turn * 2654435761U % nused) : 0;
@@ -299,7 +315,7 @@ collect_ended(Partition *part, Oid instance, TimestampTz now, uint32 turn,
 		if (!is_mine(slot, instance))
 			continue;
 		if (slot->lease_until <= now && *n < max)
-			ids[(*n)++] = slot->key.id;
+			leases[(*n)++] = lease_of(slot);
 		else
 			*next = Min(*next, slot->lease_until);
 	}
@@ -309,11 +325,11 @@ collect_ended(Partition *part, Oid instance, TimestampTz now, uint32 turn,
  * Each call begins elsewhere, so that ended leases which the healer must pass
  * by (their rows are locked) do not fill every batch and hide the others.
  */
-int64 *
+GqLease *
 gq_leases_ended(Oid instance, TimestampTz now, int max, int *n, TimestampTz *next)
 {
 	static uint32 turn = 0;
-	int64	   *ids;
+	GqLease    *leases;
 
 	*n = 0;
 	*next = DT_NOEND;
@@ -321,17 +337,17 @@ gq_leases_ended(Oid instance, TimestampTz now, int max, int *n, TimestampTz *nex
 		return NULL;
 
 	max = Min(max, count_leases() + 1);
-	ids = palloc_extended(sizeof(int64) * max, MCXT_ALLOC_HUGE);
+	leases = palloc_extended(sizeof(GqLease) * max, MCXT_ALLOC_HUGE);
 	turn++;
 	for (int i = 0; i < GQ_LEASE_PARTITIONS; i++)
 	{
 		Partition	part = get_partition((turn + i) % GQ_LEASE_PARTITIONS);
 
 		LWLockAcquire(part.lock, LW_SHARED);
-		collect_ended(&part, instance, now, turn, ids, max, n, next);
+		collect_ended(&part, instance, now, turn, leases, max, n, next);
 		LWLockRelease(part.lock);
 	}
-	return ids;
+	return leases;
 }
 
 /* gq_leases_all for one partition */
@@ -340,16 +356,8 @@ copy_leases(Partition *part, Oid instance, GqLease *leases, int max, int *n)
 {
 	for (int i = 0; i < *part->nused && *n < max; i++)
 	{
-		LeaseSlot  *slot = &part->slots[i];
-		GqLease    *lease = &leases[*n];
-
-		if (!is_mine(slot, instance))
-			continue;
-		lease->id = slot->key.id;
-		lease->lease_until = slot->lease_until;
-		lease->started_at = slot->started_at;
-		lease->pid = slot->pid;
-		(*n)++;
+		if (is_mine(&part->slots[i], instance))
+			leases[(*n)++] = lease_of(&part->slots[i]);
 	}
 }
 

@@ -17,6 +17,7 @@
 typedef struct GqLease
 {
 	int64		id;				/* of the task */
+	int64		token;
 	TimestampTz lease_until;
 	TimestampTz started_at;
 	int			pid;			/* of the backend that fetched it */
@@ -25,15 +26,18 @@ typedef struct GqLease
 extern Size gq_leases_shmem_size(void);
 extern void gq_leases_shmem_init(void);
 
-/* Enter or renew (pid 0: keep the one that is there).  Neither raises nor allocates. */
-extern void gq_lease_enter(Oid instance, int64 id, TimestampTz lease_until, int pid);
+/*
+ * Enter a lease.  pid 0: it is not new; what is known of the task's present
+ * lease stays unless it is this one.  Neither raises nor allocates.
+ */
+extern void gq_lease_enter(Oid instance, int64 id, int64 token, TimestampTz lease_until, int pid);
 
-/* pid: only if that backend entered it; 0: whoever did. */
-extern void gq_lease_remove(Oid instance, int64 id, int pid);
+/* Unless the task has another lease by now. */
+extern void gq_lease_remove(Oid instance, int64 id, int64 token);
 
-/* Palloc'd ids of at most `max` leases of this database that ended by `now`,
+/* Palloc'd copies of at most `max` leases of this database that ended by `now`,
  * and when the next one ends (DT_NOEND: none). */
-extern int64 *gq_leases_ended(Oid instance, TimestampTz now, int max, int *n, TimestampTz *next);
+extern GqLease *gq_leases_ended(Oid instance, TimestampTz now, int max, int *n, TimestampTz *next);
 
 /* Palloc'd copy of all leases of this database. */
 extern GqLease *gq_leases_all(Oid instance, int *n);

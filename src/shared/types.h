@@ -121,6 +121,7 @@ typedef struct GqType
 	GqEventGroup groups[GQ_EVENT_LEVELS][GQ_EVENTS];
 	GqFrontier	frontier[GQ_GENERATIONS];
 	bool		counted;		/* counts[] is true of the tables */
+	uint32		doubts;			/* how often that was called off */
 	int64		counts[GQ_STATUSES];
 	int64		totals[GQ_TOTALS];
 	TimestampTz last_fetch_at;

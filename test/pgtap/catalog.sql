@@ -1,7 +1,7 @@
 -- The catalog: the SQL interface as docs and programs know it, comments, rights and
 -- paths of functions, what pg_dump keeps.  Nothing here calls goque.
 BEGIN;
-SELECT plan(36);
+SELECT plan(37);
 
 -- ---- what belongs to the extension ----
 
@@ -183,7 +183,7 @@ SELECT is_empty($$SELECT relname FROM relations r WHERE relkind = 'r' AND NOT EX
 	'F50: every table has a primary key, so that a publication FOR ALL TABLES stops nothing');
 SELECT set_eq(
 	$$SELECT c::regclass::text, condition FROM pg_extension, unnest(extconfig, extcondition) AS u(c, condition) WHERE extname = 'goque'$$,
-	$$SELECT 'goque.tasks_' || n, 'WHERE goque.snapshot_guard()' FROM generate_series(0, 7) n
+	$$SELECT 'goque.tasks_' || n AS name, 'WHERE goque.snapshot_guard()' AS condition FROM generate_series(0, 7) n
 		UNION ALL VALUES ('goque.settings', ''), ('goque.task_id_seq', ''), ('goque.generation_seq', '')$$,
 	'F44: pg_dump keeps all tasks, under the guard, and the settings and sequences');
 SELECT is((SELECT count(DISTINCT columns) FROM (

@@ -153,6 +153,7 @@ is($s->query("SELECT goque_complete($id{over})"), 't', 'a held task can be compl
 
 # ---- once around, tasks in all generations ----
 
+$s->query(q{SELECT goque_cancel(id), goque_purge(id) FROM goque.tasks});
 empty([ 2 .. 7 ], 'the others are empty');
 for my $position (2 .. 7)
 {
