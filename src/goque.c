@@ -21,7 +21,7 @@
 #include "shared/shmem.h"
 #include "worker/worker.h"
 
-PG_MODULE_MAGIC_EXT(.name = "goque", .version = GQ_VERSION);
+PG_MODULE_MAGIC_EXT(.name = "goque",.version = GQ_VERSION);
 
 PGDLLEXPORT void _PG_init(void);
 

@@ -15,7 +15,8 @@
 /* the schema that the extension script creates, and the ring in it */
 #define GQ_SCHEMA "goque"
 #define GQ_GENERATIONS 8		/* goque.tasks_0 to goque.tasks_7 */
-#define GQ_FILLFACTOR 30		/* of a page, by new tasks: sql/parts/tables.sql */
+#define GQ_FILLFACTOR 30		/* of a page, by new tasks:
+								 * sql/parts/tables.sql */
 
 /* limits that users meet; documented in docs/reference.md */
 #define GQ_MAX_TYPE_BYTES 128

@@ -170,12 +170,7 @@ goque_add(PG_FUNCTION_ARGS)
 	char	   *type = gq_arg_type(fcinfo, 0);
 	GqAddOptions add;
 	GqNewTask	task;
-	Options		options;
-	int			limit;
-
-	gq_require_writable("goque_add()");
-	options = (Options)
-	{
+	Options		options = {
 		.priority = argument(fcinfo, 3),
 		.run_at = argument(fcinfo, 4),
 		.delay = argument(fcinfo, 5),
@@ -189,6 +184,9 @@ goque_add(PG_FUNCTION_ARGS)
 		.expires_in = argument(fcinfo, 13),
 		.expires_at = absent,
 	};
+	int			limit;
+
+	gq_require_writable("goque_add()");
 	limit = read_options(&options, type, &add);
 	read_task(&task, argument(fcinfo, 1), argument(fcinfo, 2), limit);
 	gq_add(&add, &task, 1);
@@ -218,8 +216,13 @@ read_tasks(FunctionCallInfo fcinfo, int limit, GqNewTask **tasks, int *n)
 	for (int i = 0; i < *n; i++)
 	{
 		Argument	payload = {payloads[i], false};
-		Argument	external_id = external_ids == NULL ? absent
-			: (Argument) {external_ids[i], external_id_nulls[i]};
+		Argument	external_id = absent;
+
+		if (external_ids != NULL)
+		{
+			external_id.value = external_ids[i];
+			external_id.isnull = external_id_nulls[i];
+		}
 
 		read_task(&(*tasks)[i], payload, external_id, limit);
 	}
@@ -253,13 +256,7 @@ goque_add_many(PG_FUNCTION_ARGS)
 	char	   *type = gq_arg_type(fcinfo, 0);
 	GqAddOptions add;
 	GqNewTask  *tasks;
-	Options		options;
-	int			limit;
-	int			n;
-
-	gq_require_writable("goque_add_many()");
-	options = (Options)
-	{
+	Options		options = {
 		.priority = argument(fcinfo, 4),
 		.run_at = argument(fcinfo, 5),
 		.delay = argument(fcinfo, 6),
@@ -273,6 +270,10 @@ goque_add_many(PG_FUNCTION_ARGS)
 		.expires_in = argument(fcinfo, 13),
 		.expires_at = absent,
 	};
+	int			limit;
+	int			n;
+
+	gq_require_writable("goque_add_many()");
 	limit = read_options(&options, type, &add);
 	read_tasks(fcinfo, limit, &tasks, &n);
 	gq_add(&add, tasks, n);
@@ -312,6 +313,28 @@ refuse_other_columns(TupleDesc desc, HeapTuple row)
 					 errhint("Set only type, payload, external_id, priority, max_attempts, timeout, metadata, ordering_key, after, next_attempt_at and expires_at.")));
 }
 
+/* What goque_add would have been given. */
+static Options
+row_options(TupleDesc desc, HeapTuple row)
+{
+	Options		options = {
+		.priority = column(desc, row, "priority"),
+		.run_at = column(desc, row, "next_attempt_at"),
+		.delay = absent,
+		.max_attempts = column(desc, row, "max_attempts"),
+		.timeout = column(desc, row, "timeout"),
+		.ordering_key = column(desc, row, "ordering_key"),
+		.after = column(desc, row, "after"),
+		.metadata = column(desc, row, "metadata"),
+		.on_conflict = absent,
+		.unique_while = absent,
+		.expires_in = absent,
+		.expires_at = column(desc, row, "expires_at"),
+	};
+
+	return options;
+}
+
 /* The new row with its id, as INSERT ... RETURNING shows it. */
 static HeapTuple
 with_id(TupleDesc desc, HeapTuple row, int64 id)
@@ -347,21 +370,7 @@ goque_tasks_insert(PG_FUNCTION_ARGS)
 	row = trigger->tg_trigtuple;
 	refuse_other_columns(desc, row);
 	type = column(desc, row, "type");
-	options = (Options)
-	{
-		.priority = column(desc, row, "priority"),
-		.run_at = column(desc, row, "next_attempt_at"),
-		.delay = absent,
-		.max_attempts = column(desc, row, "max_attempts"),
-		.timeout = column(desc, row, "timeout"),
-		.ordering_key = column(desc, row, "ordering_key"),
-		.after = column(desc, row, "after"),
-		.metadata = column(desc, row, "metadata"),
-		.on_conflict = absent,
-		.unique_while = absent,
-		.expires_in = absent,
-		.expires_at = column(desc, row, "expires_at"),
-	};
+	options = row_options(desc, row);
 	limit = read_options(&options, gq_check_type(type.isnull ? NULL : DatumGetTextPP(type.value)), &add);
 	read_task(&task, column(desc, row, "payload"), column(desc, row, "external_id"), limit);
 	gq_add(&add, &task, 1);

@@ -265,7 +265,10 @@ lock_external_ids(Datum type, const GqNewTask *tasks, int n)
 
 	for (int i = 0; i < n; i++)
 		if (tasks[i].has_external_id)
-			keys[count++] = (GqUniqueKey) {type, tasks[i].external_id};
+			keys[count++] = (GqUniqueKey)
+		{
+			type, tasks[i].external_id
+		};
 	gq_unique_lock(keys, count);
 	pfree(keys);
 	return count;
@@ -298,7 +301,10 @@ order_turns(const GqAddOptions *options, Datum type, const GqNewTask *tasks, int
 
 	for (int i = 0; i < n; i++)
 	{
-		turns[i] = (Turn) {0, i};
+		turns[i] = (Turn)
+		{
+			0, i
+		};
 		if (tasks[i].has_external_id && options->on_conflict == GQ_CONFLICT_REPLACE)
 		{
 			GqUniqueKey key = {type, tasks[i].external_id};

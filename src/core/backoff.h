@@ -23,9 +23,10 @@ typedef struct GqBackoff
 {
 	GqBackoffKind kind;
 	int64		base;			/* microseconds */
-	int64		max;			/* the longest delay of a kind that grows, before
-								 * jitter */
-	double		jitter;			/* 0 to 1: a delay of d becomes d * (1 +- jitter) */
+	int64		max;			/* the longest delay of a kind that grows,
+								 * before jitter */
+	double		jitter;			/* 0 to 1: a delay of d becomes d * (1 +-
+								 * jitter) */
 	int			nsteps;
 	int64	   *steps;
 } GqBackoff;

@@ -17,8 +17,9 @@ typedef struct GqDecision
 {
 	GqChanges	changes;
 	bool		remove;			/* delete the row instead */
-	bool		relocate;		/* put the new version into the current generation:
-								 * nothing comes to life in an old one */
+	bool		relocate;		/* put the new version into the current
+								 * generation: nothing comes to life in an old
+								 * one */
 	uint32		totals;			/* bit per GqTotal to count */
 } GqDecision;
 

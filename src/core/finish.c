@@ -85,8 +85,8 @@ decide_complete(const GqTask *task, GqDecision *decision, void *arg)
 bool
 gq_complete(GqSearch *search, int64 id, int64 token, bool has_result, Datum result)
 {
-	Request		request = {.now = GetCurrentTimestamp(), .token = token,
-	.has_value = has_result, .value = result};
+	Request		request = {.now = GetCurrentTimestamp(),.token = token,
+	.has_value = has_result,.value = result};
 
 	return gq_change_task(search, id, true, decide_complete, &request) == GQ_CHANGED;
 }
@@ -127,8 +127,8 @@ decide_fail(const GqTask *task, GqDecision *decision, void *arg)
 int
 gq_fail(GqSearch *search, int64 id, int64 token, const char *message, int64 retry_in, bool retry)
 {
-	Request		request = {.now = GetCurrentTimestamp(), .token = token,
-	.message = message, .span = retry_in, .retry = retry};
+	Request		request = {.now = GetCurrentTimestamp(),.token = token,
+	.message = message,.span = retry_in,.retry = retry};
 
 	if (gq_change_task(search, id, true, decide_fail, &request) != GQ_CHANGED)
 		return 0;
@@ -150,7 +150,7 @@ decide_release(const GqTask *task, GqDecision *decision, void *arg)
 bool
 gq_release(GqSearch *search, int64 id, int64 token, int64 delay)
 {
-	Request		request = {.now = GetCurrentTimestamp(), .token = token, .span = delay};
+	Request		request = {.now = GetCurrentTimestamp(),.token = token,.span = delay};
 
 	return gq_change_task(search, id, true, decide_release, &request) == GQ_CHANGED;
 }
@@ -174,8 +174,8 @@ decide_heartbeat(const GqTask *task, GqDecision *decision, void *arg)
 TimestampTz
 gq_heartbeat(GqSearch *search, int64 id, int64 token, int64 lease, bool has_progress, Datum progress)
 {
-	Request		request = {.now = GetCurrentTimestamp(), .token = token, .span = lease,
-	.has_value = has_progress, .value = progress};
+	Request		request = {.now = GetCurrentTimestamp(),.token = token,.span = lease,
+	.has_value = has_progress,.value = progress};
 
 	if (gq_change_task(search, id, true, decide_heartbeat, &request) != GQ_CHANGED)
 		return 0;
@@ -300,8 +300,8 @@ decide_reschedule(const GqTask *task, GqDecision *decision, void *arg)
 bool
 gq_reschedule(GqSearch *search, int64 id, TimestampTz run_at, bool has_priority, int16 priority)
 {
-	Request		request = {.now = GetCurrentTimestamp(), .run_at = run_at,
-	.has_value = has_priority, .value = Int16GetDatum(priority)};
+	Request		request = {.now = GetCurrentTimestamp(),.run_at = run_at,
+	.has_value = has_priority,.value = Int16GetDatum(priority)};
 
 	return gq_change_task(search, id, true, decide_reschedule, &request) == GQ_CHANGED;
 }
@@ -344,7 +344,7 @@ decide_heal(const GqTask *task, GqDecision *decision, void *arg)
 TimestampTz
 gq_heal_task(GqSearch *search, int64 id, TimestampTz now, bool *healed)
 {
-	Request		request = {.now = now, .span = -1, .retry = true, .until = DT_NOEND};
+	Request		request = {.now = now,.span = -1,.retry = true,.until = DT_NOEND};
 	GqOutcome	outcome = gq_change_task(search, id, false, decide_heal, &request);
 
 	*healed = outcome == GQ_CHANGED;

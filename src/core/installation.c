@@ -18,7 +18,8 @@
 GqType *
 gq_type_of(const char *name)
 {
-	static GqType *last = NULL; /* most calls are for the type of the call before */
+	static GqType *last = NULL; /* most calls are for the type of the call
+								 * before */
 
 	if (gq_shared == NULL)
 		return NULL;
@@ -33,7 +34,7 @@ gq_each_type(void (*fn) (GqType *entry, void *arg), void *arg)
 	gq_types_foreach(gq_instance(), fn, arg);
 }
 
-char **
+char	  **
 gq_type_names(int *n)
 {
 	return gq_types_in_use(n);

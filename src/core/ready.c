@@ -84,7 +84,15 @@ struct GqReadyScan
 	Branch	   *current;		/* whose task was returned last */
 };
 
-#define POSITION_FIRST ((Position) {PG_INT16_MIN, {DT_NOBEGIN, 0}})
+static const GqKey first_key = {DT_NOBEGIN, 0};
+
+static Position
+position_at(int priority, GqKey key)
+{
+	Position	position = {priority, key};
+
+	return position;
+}
 
 /* ---- order ---- */
 
@@ -171,28 +179,22 @@ next_cell(const GqFrontier *frontier, int from)
 	return NULL;
 }
 
-static bool
-cell_is_empty(const GqCell *cell)
-{
-	return cell->frontier.at == DT_NOEND;
-}
-
 /* A cell at the beginning of a priority that has none; false: no room. */
 static bool
 insert_cell(Branch *branch, int16 priority)
 {
 	GqFrontier *frontier = &branch->frontier;
-	const GqKey begin = {DT_NOBEGIN, 0};
 	int			i;
 
 	if (frontier->ncells == GQ_CELLS)
 		return false;
 	for (i = frontier->ncells; i > 0 && frontier->cells[i - 1].priority > priority; i--)
 		frontier->cells[i] = frontier->cells[i - 1];
-	frontier->cells[i] = (GqCell) {priority, begin};
+	frontier->cells[i].priority = priority;
+	frontier->cells[i].frontier = first_key;
 	frontier->ncells++;
 	return branch->entry == NULL ||
-		gq_frontier_advance(branch->entry, branch->number, priority, begin, branch->since);
+		gq_frontier_advance(branch->entry, branch->number, priority, first_key, branch->since);
 }
 
 /* Find the priorities of a generation of which they are not all known. */
@@ -239,14 +241,14 @@ next_start(Branch *branch, int from, Position *start)
 		}
 
 		if (cell == NULL || cell->priority != priority)
-			*start = (Position) {priority, {DT_NOBEGIN, 0}};
-		else if (cell_is_empty(cell))
+			*start = position_at(priority, first_key);
+		else if (cell->frontier.at == DT_NOEND)
 		{
 			from = priority + 1;
 			continue;
 		}
 		else
-			*start = (Position) {priority, cell->frontier};
+			*start = position_at(priority, cell->frontier);
 		return true;
 	}
 }
@@ -298,7 +300,8 @@ walk_priority(Branch *branch)
 	{
 		CHECK_FOR_INTERRUPTS();
 		gq_task_read(&branch->task, branch->slot);
-		branch->position.key = (GqKey) {branch->task.next_attempt_at, branch->task.id};
+		branch->position.key.at = branch->task.next_attempt_at;
+		branch->position.key.id = branch->task.id;
 		if (branch->task.next_attempt_at > scan->now)
 		{
 			scan->next_due = Min(scan->next_due, branch->task.next_attempt_at);
@@ -368,7 +371,7 @@ make_branch(GqReadyScan *scan, Datum type, GqType *entry, int number,
 	branch->number = number;
 	branch->since = since;
 	branch->frontier = *frontier;
-	branch->position = POSITION_FIRST;
+	branch->position = position_at(PG_INT16_MIN, first_key);
 	return branch;
 }
 
@@ -471,7 +474,10 @@ gq_ready_next(GqReadyScan *scan, GqTask *task, GqGeneration **generation, GqType
 		CHECK_FOR_INTERRUPTS();
 		if (!branch->at_task)
 		{
-			/* it may not be the best any more, now that we know where it stands */
+			/*
+			 * it may not be the best any more, now that we know where it
+			 * stands
+			 */
 			if (advance_branch(branch))
 				pairingheap_add(scan->branches, &branch->node);
 			continue;

@@ -43,9 +43,11 @@
 #define ROTATE_NOW_PAGES (256 * 1024 * 1024 / BLCKSZ)	/* ... as soon as may be */
 #define MIN_PERIOD (60 * USECS_PER_SEC)
 #define MAX_PERIOD USECS_PER_DAY
-#define QUARANTINE (60 * USECS_PER_SEC) /* from the last needed task to TRUNCATE */
+#define QUARANTINE (60 * USECS_PER_SEC) /* from the last needed task to
+										 * TRUNCATE */
 #define LARGE_SCAN_INTERVAL (300 * USECS_PER_SEC)
-#define BATCH 10000				/* rows changed in one transaction of the keeper */
+#define BATCH 10000				/* rows changed in one transaction of the
+								 * keeper */
 #define MOVABLE_SHARE 4			/* move if at most a quarter is needed */
 
 /* what a scan of a generation found */
@@ -64,8 +66,8 @@ typedef enum Treatment
 	COUNT,
 	DELETE_OVER,				/* delete what is past its retention */
 	MOVE_NEEDED,				/* move what is not */
-	FORGET_OVER					/* take what is past off the statistics: it goes
-								 * with the table */
+	FORGET_OVER					/* take what is past off the statistics: it
+								 * goes with the table */
 } Treatment;
 
 /* what this process knows of each generation; lost with it, without harm */
@@ -182,8 +184,8 @@ treat_generation(int number, Treatment treatment, const char *only_type, Timesta
 												  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
 	Census		census = {.next_over = DT_NOEND};
-	Pass		pass = {.only_type = only_type, .treatment = treatment, .now = now,
-	.max_changes = max_changes, .census = &census};
+	Pass		pass = {.only_type = only_type,.treatment = treatment,.now = now,
+	.max_changes = max_changes,.census = &census};
 
 	pass.generation = gq_generation_open(number);
 	if (treatment == MOVE_NEEDED)

@@ -183,7 +183,7 @@ publish_tally(const Tally *tally)
 static bool
 survey(void)
 {
-	HASHCTL		ctl = {.keysize = sizeof(GqType *), .entrysize = sizeof(Tally),
+	HASHCTL		ctl = {.keysize = sizeof(GqType *),.entrysize = sizeof(Tally),
 	.hcxt = CurrentMemoryContext};
 	HTAB	   *tallies = hash_create("goque survey", 64, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 	Snapshot	snapshot = take_aligned_snapshot(tallies);

@@ -463,7 +463,8 @@ tell_committed(void)
 	enter_late_leases();
 	remove_leases(false, 0);
 	wake_for(&ready_notes);
-	if (wake_all)				/* the cache invalidation comes too late for who is woken */
+	if (wake_all)				/* the cache invalidation comes too late for
+								 * who is woken */
 		pg_atomic_fetch_add_u32(&gq_shared->settings_changes, 1);
 	if (wake_all || forget_generations != 0)
 		gq_wake_all();

@@ -110,7 +110,8 @@ gq_slot_make(Oid database)
 	if (slot == NULL)
 		return NULL;
 
-	generation = slot->generation;	/* a keeper of the previous owner may come yet */
+	generation = slot->generation;	/* a keeper of the previous owner may come
+									 * yet */
 	memset(slot, 0, offsetof(GqDatabase, asked_at));
 	slot->generation = generation + 1;
 	slot->database = database;

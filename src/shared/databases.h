@@ -49,10 +49,12 @@ typedef struct GqDatabaseInfo
 {
 	Oid			database;
 	GqDatabaseState state;
-	char		version[GQ_MAX_VERSION_BYTES];	/* of the extension; '' unknown */
+	char		version[GQ_MAX_VERSION_BYTES];	/* of the extension; ''
+												 * unknown */
 	int			keeper_pid;		/* 0: none, which is well while nothing is due */
 	TimestampTz keeper_since;
-	char		activity[GQ_MAX_ACTIVITY_BYTES];	/* a duty's name, 'idle', or '' */
+	char		activity[GQ_MAX_ACTIVITY_BYTES];	/* a duty's name, 'idle',
+													 * or '' */
 	TimestampTz activity_since;
 	TimestampTz last_heal_at;
 	TimestampTz last_clean_at;

@@ -31,10 +31,12 @@
 #include "shared/database_slots.h"
 #include "shared/shmem.h"
 
-#define LIST_EVERY_MS (10 * 60 * 1000)	/* databases, though nothing is known to have changed */
+#define LIST_EVERY_MS (10 * 60 * 1000)	/* databases, though nothing is known
+										 * to have changed */
 #define START_LIMIT_MS (60 * 1000)	/* then "starting" is taken for failed */
 #define PROBE_LIMIT_MS 5000		/* then the next database is looked at too */
-#define NO_SLOT_MS 2000			/* without a background worker, before it is called so */
+#define NO_SLOT_MS 2000			/* without a background worker, before it is
+								 * called so */
 #define LOG_EVERY_MS (60 * 1000)	/* lines about a database that fails */
 #define STOPPED_PAUSE_MS 1000
 

@@ -53,7 +53,8 @@ extern int	gq_databases_list(const GqDatabaseEntry *entries, int n, TimestampTz 
 typedef struct GqKeeperStart
 {
 	int			slot;
-	uint32		generation;		/* of the slot: an older keeper has no business there */
+	uint32		generation;		/* of the slot: an older keeper has no
+								 * business there */
 	Oid			database;
 } GqKeeperStart;
 

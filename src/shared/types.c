@@ -437,7 +437,10 @@ append_event(GqType *entry, GqEvent event)
 		GqEventGroup *group = &entry->groups[level - 1][number % GQ_EVENTS];
 
 		if (group->number != number || gq_key_cmp(event.key, group->smallest) < 0)
-			*group = (GqEventGroup) {number, event.key};
+			*group = (GqEventGroup)
+		{
+			number, event.key
+		};
 	}
 	*event_of(entry, entry->events_seen) = event;
 	entry->events_seen++;

@@ -27,7 +27,8 @@
 static void
 insert_lock(Relation rel, Relation index, TupleTableSlot *slot, GqUniqueKey key)
 {
-	static IndexInfo info = {.type = T_IndexInfo};	/* btree looks at nothing in it */
+	static IndexInfo info = {.type = T_IndexInfo};	/* btree looks at nothing
+													 * in it */
 
 	ExecClearTuple(slot);
 	slot->tts_values[0] = key.type;

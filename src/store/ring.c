@@ -187,8 +187,10 @@ gq_ring_is_emptied_since(Snapshot snapshot)
 	FullTransactionId emptied = FullTransactionIdFromU64((uint64) mark);
 	FullTransactionId next = ReadNextFullTransactionId();
 
-	/* never, or so long ago that no snapshot can be older; or from another
-	 * cluster's count, after a restore */
+	/*
+	 * never, or so long ago that no snapshot can be older; or from another
+	 * cluster's count, after a restore
+	 */
 	if (mark == 0 || !FullTransactionIdPrecedes(emptied, next) ||
 		U64FromFullTransactionId(next) - (uint64) mark > PG_INT32_MAX / 2)
 		return false;

@@ -127,7 +127,7 @@ search_all(Search *search)
 int64 *
 gq_task_ids(const char *type, GqStatus status, const char *error_like, int64 max, int64 *n)
 {
-	Search		search = {.type = type, .status = status, .error_like = error_like};
+	Search		search = {.type = type,.status = status,.error_like = error_like};
 
 	search_all(&search);
 	*n = max >= 0 ? Min(search.n, max) : search.n;
@@ -137,7 +137,7 @@ gq_task_ids(const char *type, GqStatus status, const char *error_like, int64 max
 int64 *
 gq_task_ids_lease_over(const char *type, TimestampTz now, int64 *n)
 {
-	Search		search = {.type = type, .status = GQ_PROCESSING, .lease_over = now};
+	Search		search = {.type = type,.status = GQ_PROCESSING,.lease_over = now};
 
 	search_all(&search);
 	*n = search.n;

@@ -195,7 +195,8 @@ static void
 insert_entry(GqGeneration *generation, GqGenerationPart part, const int *attrs, int nattrs,
 			 TupleTableSlot *slot, bool update)
 {
-	static IndexInfo info = {.type = T_IndexInfo};	/* btree looks at nothing in it */
+	static IndexInfo info = {.type = T_IndexInfo};	/* btree looks at nothing
+													 * in it */
 	Datum		values[INDEX_MAX_KEYS];
 	bool		nulls[INDEX_MAX_KEYS];
 

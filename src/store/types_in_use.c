@@ -68,7 +68,7 @@ compare_names(const ListCell *a, const ListCell *b)
 	return strcmp(lfirst(a), lfirst(b));
 }
 
-char **
+char	  **
 gq_types_in_use(int *n)
 {
 	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
@@ -86,6 +86,6 @@ gq_types_in_use(int *n)
 	*n = 0;
 	foreach(lc, names)
 		if (*n == 0 || strcmp(types[*n - 1], lfirst(lc)) != 0)
-			types[(*n)++] = lfirst(lc);
+		types[(*n)++] = lfirst(lc);
 	return types;
 }

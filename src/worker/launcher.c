@@ -74,7 +74,10 @@ read_entry(HeapTuple tuple, GqDatabaseEntry *entry)
 	entry->database = form->oid;
 	entry->is_template = form->datistemplate;
 
-	/* a limit of 0 says that nobody should come, -2 that a DROP was broken off */
+	/*
+	 * a limit of 0 says that nobody should come, -2 that a DROP was broken
+	 * off
+	 */
 	entry->connectable = form->datallowconn && form->oid != Template0DbOid &&
 		(form->datconnlimit == -1 || form->datconnlimit > 0);
 }
