@@ -123,6 +123,8 @@ is($s->query("SELECT count(*) FROM goque_fetch('f'); SHOW synchronous_commit"),
 
 my ($kept, $kept_token) = fetched('kept', q{lease => '1 h'});
 my ($lost, $lost_token);
+# it is woken for each page of WAL that is full, whatever its delay
+kill 'STOP', $walwriter;
 for (1 .. 10)
 {
 	# a claim that found dead rows to clear away in a catalog is flushed: once more
