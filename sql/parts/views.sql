@@ -286,7 +286,7 @@ WITH state AS MATERIALIZED (
 	UNION ALL
 	SELECT 'long_leases', l.n = 0,
 		CASE WHEN l.n = 0 THEN 'no task is leased for more than an hour'
-			ELSE pg_catalog.format('%s tasks are leased for more than an hour, the first since %s', l.n, l.since) END,
+			ELSE pg_catalog.format('leased for more than an hour: %s, the first since %s', l.n, l.since) END,
 		'If a worker dies, its task waits until the lease is over: use a short lease and extend it with goque_heartbeat(). To see them: SELECT id, type, worker, started_at, lease_until FROM goque.tasks WHERE status = ''processing''. goque_release(id) gives one back.'
 	FROM long l
 	UNION ALL

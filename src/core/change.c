@@ -37,6 +37,7 @@ gq_err_serialization(void)
 	ereport(ERROR,
 			(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
 			 errmsg("could not serialize access to a task due to concurrent update"),
+			 errdetail("The snapshot of this transaction does not see the task's last change."),
 			 errhint("Run the transaction again.")));
 }
 
