@@ -150,6 +150,7 @@ pgtap:
 
 lint: all
 	@OBJS='$(OBJS)' SQL_PARTS='$(SQL_PARTS)' REGRESS='$(REGRESS)' ISOLATION='$(ISOLATION)' \
+	 PG_BINDIR='$(shell $(PG_CONFIG) --bindir)' PG_SHAREDIR='$(shell $(PG_CONFIG) --sharedir)' \
 	 CC='$(CC)' CPPFLAGS='$(CPPFLAGS)' LIBRARY='goque$(DLSUFFIX)' $(srcdir)/scripts/lint
 
 .PHONY: changelog can-test pgtap lint

@@ -6,14 +6,14 @@ CREATE TABLE customers (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, email t
 
 -- 1. By the program: add the task where the row is written.
 BEGIN;
-INSERT INTO customers (email) VALUES ('ann@example.com') RETURNING id AS customer \gset
+INSERT INTO customers (email) VALUES ('customer1@example.com') RETURNING id AS customer \gset
 SELECT goque_add('welcome', jsonb_build_object('customer', :customer),
 	external_id => 'welcome-' || :customer);
 COMMIT;
 
 -- 2. What is rolled back was never there, neither the row nor the task.
 BEGIN;
-INSERT INTO customers (email) VALUES ('bob@example.com');
+INSERT INTO customers (email) VALUES ('customer2@example.com');
 SELECT goque_add('welcome', '{"customer": 2}', external_id => 'welcome-2');
 ROLLBACK;
 
