@@ -88,7 +88,15 @@ CREATE FUNCTION cancel() RETURNS void LANGUAGE sql AS $$
 
 CREATE FUNCTION undone() RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-	PERFORM add(), take(), finish(), cancel();
+	PERFORM add(), take(), finish();
+	RAISE division_by_zero;
+EXCEPTION WHEN division_by_zero THEN
+END $$;;
+
+-- alone: two transactions that hold tasks and cancel each other's deadlock, rightly
+CREATE FUNCTION undone_cancel() RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM cancel();
 	RAISE division_by_zero;
 EXCEPTION WHEN division_by_zero THEN
 END $$;;
@@ -111,7 +119,7 @@ SQL
 my $dir = PostgreSQL::Test::Utils::tempdir();
 my %weights = (
 	'SELECT add();' => 10, 'SELECT add_many();' => 3, 'SELECT take();' => 12, 'SELECT finish();' => 24,
-	'SELECT exactly_once();' => 5, 'SELECT cancel();' => 2, 'SELECT undone();' => 4,
+	'SELECT exactly_once();' => 5, 'SELECT cancel();' => 2, 'SELECT undone();' => 4, 'SELECT undone_cancel();' => 2,
 	"BEGIN;\nSELECT add();\nSELECT take();\nROLLBACK;" => 2,
 	"BEGIN;\nSELECT take();\nSAVEPOINT p;\nSELECT finish();\nSELECT take();\nROLLBACK TO p;\nSELECT finish();\nCOMMIT;" => 4,
 	"BEGIN ISOLATION LEVEL REPEATABLE READ;\nSELECT exactly_once();\nSELECT add();\nCOMMIT;" => 2,
