@@ -9,7 +9,7 @@
 -- What changes during a task's life stands before what does not (the payload
 -- comes last), and no index mentions what a fetch or a finish changes: both are
 -- HOT updates whose WAL holds the changed middle alone. The fillfactor keeps
--- room for the second version on the same page.
+-- room for all three versions of a task on its page.
 --
 -- autovacuum is off for the generations: they are emptied by TRUNCATE.
 -- (A wraparound vacuum still runs, as for every table.)
