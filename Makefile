@@ -40,9 +40,13 @@ OBJS = \
 	src/core/size.o \
 	src/core/sleep.o \
 	src/core/add.o \
+	src/core/replace.o \
 	src/core/unique.o \
 	src/core/bulk.o \
 	src/core/change.o \
+	src/core/locks.o \
+	src/core/line.o \
+	src/core/settle.o \
 	src/core/installation.o \
 	src/core/finish.o \
 	src/core/heal.o \
@@ -98,7 +102,7 @@ EXTRA_CLEAN = results regression.diffs regression.out log tmp_check tmp_check_is
 TEMP_INSTANCE  = yes
 temp_instance  = $(if $(TEMP_INSTANCE),--temp-instance=$(1) --temp-config=$(srcdir)/test/goque.conf)
 
-REGRESS        = add fetch finish steer unique configure maintain views insert_copy \
+REGRESS        = add fetch finish steer unique order configure maintain views insert_copy \
 	errors savepoints callers hostile encodings times readonly drivers
 REGRESS_OPTS   = --encoding=UTF8 --no-locale --inputdir=test --load-extension=goque $(call temp_instance,tmp_check)
 ISOLATION      = two_fetchers fetch_skips_locked fetch_rolled_back savepoint_rollback_fetch \
@@ -106,7 +110,8 @@ ISOLATION      = two_fetchers fetch_skips_locked fetch_rolled_back savepoint_rol
 	finish_in_opposite_order cancel_while_held cancel_vs_complete \
 	two_adds_one_external_id add_waits_only_for_clash batches_in_opposite_order replace_in_opposite_order \
 	replace_vs_fetch retry_meets_taken_key move_while_called snapshot_older_than_emptying \
-	repeatable_read_fetch serializable_fetch prepared_add prepared_claim_rolled_back
+	repeatable_read_fetch serializable_fetch prepared_add prepared_claim_rolled_back \
+	line_adds line_finish_vs_add line_cancel line_retry line_replace line_snapshots line_prepared
 ISOLATION_OPTS = --inputdir=test --outputdir=. --load-extension=goque $(call temp_instance,tmp_check_iso)
 TAP_TESTS      = 1
 PROVE_TESTS    = test/t/*.pl

@@ -48,14 +48,15 @@ CREATE TABLE goque.settings (
 );
 COMMENT ON TABLE goque.settings IS 'settings of task types, as goque_configure and goque_pause left them; a null means the default';
 
--- One row per (type, external_id) being added: inserted and deleted by the same
--- transaction, it is a lock that its unique index grants to one at a time.
+-- One row per key that a transaction holds: inserted and deleted by it, it is a
+-- lock that the unique index grants to one at a time.
 CREATE TABLE goque.key_locks (
+	kind		smallint NOT NULL,	-- 1 external id, 2 ordering key: src/store/key_locks.h
 	type		text COLLATE "C" NOT NULL,
-	external_id	text COLLATE "C" NOT NULL,
-	PRIMARY KEY (type, external_id)
+	key			text COLLATE "C" NOT NULL,
+	PRIMARY KEY (kind, type, key)
 );
-COMMENT ON TABLE goque.key_locks IS 'external ids being added right now; always empty to a reader';
+COMMENT ON TABLE goque.key_locks IS 'keys that running transactions hold; always empty to a reader';
 
 CREATE TABLE goque.tasks_0 (
 	id				bigint NOT NULL,
@@ -72,6 +73,8 @@ CREATE TABLE goque.tasks_0 (
 	started_at		timestamptz,
 	finished_at		timestamptz,
 	expires_at		timestamptz,
+	run_at			timestamptz,		-- of a pending task: not before; next_attempt_at is infinity
+	place			bigint,				-- in the line of its ordering_key
 	timeout			interval,
 	type			text COLLATE "C" NOT NULL,
 	worker			text,
@@ -89,6 +92,7 @@ CREATE TABLE goque.tasks_0 (
 CREATE INDEX tasks_0_ready ON goque.tasks_0 (type, priority, next_attempt_at, id);
 CREATE INDEX tasks_0_external_id ON goque.tasks_0 (type, external_id) WHERE external_id IS NOT NULL;
 CREATE INDEX tasks_0_expires_at ON goque.tasks_0 (expires_at) WHERE expires_at IS NOT NULL;
+CREATE INDEX tasks_0_line ON goque.tasks_0 (type, ordering_key, place) WHERE place IS NOT NULL;
 COMMENT ON TABLE goque.tasks_0 IS 'a generation of tasks; read goque.tasks instead';
 
 CREATE TABLE goque.tasks_1 (
@@ -106,6 +110,8 @@ CREATE TABLE goque.tasks_1 (
 	started_at		timestamptz,
 	finished_at		timestamptz,
 	expires_at		timestamptz,
+	run_at			timestamptz,		-- of a pending task: not before; next_attempt_at is infinity
+	place			bigint,				-- in the line of its ordering_key
 	timeout			interval,
 	type			text COLLATE "C" NOT NULL,
 	worker			text,
@@ -123,6 +129,7 @@ CREATE TABLE goque.tasks_1 (
 CREATE INDEX tasks_1_ready ON goque.tasks_1 (type, priority, next_attempt_at, id);
 CREATE INDEX tasks_1_external_id ON goque.tasks_1 (type, external_id) WHERE external_id IS NOT NULL;
 CREATE INDEX tasks_1_expires_at ON goque.tasks_1 (expires_at) WHERE expires_at IS NOT NULL;
+CREATE INDEX tasks_1_line ON goque.tasks_1 (type, ordering_key, place) WHERE place IS NOT NULL;
 COMMENT ON TABLE goque.tasks_1 IS 'a generation of tasks; read goque.tasks instead';
 
 CREATE TABLE goque.tasks_2 (
@@ -140,6 +147,8 @@ CREATE TABLE goque.tasks_2 (
 	started_at		timestamptz,
 	finished_at		timestamptz,
 	expires_at		timestamptz,
+	run_at			timestamptz,		-- of a pending task: not before; next_attempt_at is infinity
+	place			bigint,				-- in the line of its ordering_key
 	timeout			interval,
 	type			text COLLATE "C" NOT NULL,
 	worker			text,
@@ -157,6 +166,7 @@ CREATE TABLE goque.tasks_2 (
 CREATE INDEX tasks_2_ready ON goque.tasks_2 (type, priority, next_attempt_at, id);
 CREATE INDEX tasks_2_external_id ON goque.tasks_2 (type, external_id) WHERE external_id IS NOT NULL;
 CREATE INDEX tasks_2_expires_at ON goque.tasks_2 (expires_at) WHERE expires_at IS NOT NULL;
+CREATE INDEX tasks_2_line ON goque.tasks_2 (type, ordering_key, place) WHERE place IS NOT NULL;
 COMMENT ON TABLE goque.tasks_2 IS 'a generation of tasks; read goque.tasks instead';
 
 CREATE TABLE goque.tasks_3 (
@@ -174,6 +184,8 @@ CREATE TABLE goque.tasks_3 (
 	started_at		timestamptz,
 	finished_at		timestamptz,
 	expires_at		timestamptz,
+	run_at			timestamptz,		-- of a pending task: not before; next_attempt_at is infinity
+	place			bigint,				-- in the line of its ordering_key
 	timeout			interval,
 	type			text COLLATE "C" NOT NULL,
 	worker			text,
@@ -191,6 +203,7 @@ CREATE TABLE goque.tasks_3 (
 CREATE INDEX tasks_3_ready ON goque.tasks_3 (type, priority, next_attempt_at, id);
 CREATE INDEX tasks_3_external_id ON goque.tasks_3 (type, external_id) WHERE external_id IS NOT NULL;
 CREATE INDEX tasks_3_expires_at ON goque.tasks_3 (expires_at) WHERE expires_at IS NOT NULL;
+CREATE INDEX tasks_3_line ON goque.tasks_3 (type, ordering_key, place) WHERE place IS NOT NULL;
 COMMENT ON TABLE goque.tasks_3 IS 'a generation of tasks; read goque.tasks instead';
 
 CREATE TABLE goque.tasks_4 (
@@ -208,6 +221,8 @@ CREATE TABLE goque.tasks_4 (
 	started_at		timestamptz,
 	finished_at		timestamptz,
 	expires_at		timestamptz,
+	run_at			timestamptz,		-- of a pending task: not before; next_attempt_at is infinity
+	place			bigint,				-- in the line of its ordering_key
 	timeout			interval,
 	type			text COLLATE "C" NOT NULL,
 	worker			text,
@@ -225,6 +240,7 @@ CREATE TABLE goque.tasks_4 (
 CREATE INDEX tasks_4_ready ON goque.tasks_4 (type, priority, next_attempt_at, id);
 CREATE INDEX tasks_4_external_id ON goque.tasks_4 (type, external_id) WHERE external_id IS NOT NULL;
 CREATE INDEX tasks_4_expires_at ON goque.tasks_4 (expires_at) WHERE expires_at IS NOT NULL;
+CREATE INDEX tasks_4_line ON goque.tasks_4 (type, ordering_key, place) WHERE place IS NOT NULL;
 COMMENT ON TABLE goque.tasks_4 IS 'a generation of tasks; read goque.tasks instead';
 
 CREATE TABLE goque.tasks_5 (
@@ -242,6 +258,8 @@ CREATE TABLE goque.tasks_5 (
 	started_at		timestamptz,
 	finished_at		timestamptz,
 	expires_at		timestamptz,
+	run_at			timestamptz,		-- of a pending task: not before; next_attempt_at is infinity
+	place			bigint,				-- in the line of its ordering_key
 	timeout			interval,
 	type			text COLLATE "C" NOT NULL,
 	worker			text,
@@ -259,6 +277,7 @@ CREATE TABLE goque.tasks_5 (
 CREATE INDEX tasks_5_ready ON goque.tasks_5 (type, priority, next_attempt_at, id);
 CREATE INDEX tasks_5_external_id ON goque.tasks_5 (type, external_id) WHERE external_id IS NOT NULL;
 CREATE INDEX tasks_5_expires_at ON goque.tasks_5 (expires_at) WHERE expires_at IS NOT NULL;
+CREATE INDEX tasks_5_line ON goque.tasks_5 (type, ordering_key, place) WHERE place IS NOT NULL;
 COMMENT ON TABLE goque.tasks_5 IS 'a generation of tasks; read goque.tasks instead';
 
 CREATE TABLE goque.tasks_6 (
@@ -276,6 +295,8 @@ CREATE TABLE goque.tasks_6 (
 	started_at		timestamptz,
 	finished_at		timestamptz,
 	expires_at		timestamptz,
+	run_at			timestamptz,		-- of a pending task: not before; next_attempt_at is infinity
+	place			bigint,				-- in the line of its ordering_key
 	timeout			interval,
 	type			text COLLATE "C" NOT NULL,
 	worker			text,
@@ -293,6 +314,7 @@ CREATE TABLE goque.tasks_6 (
 CREATE INDEX tasks_6_ready ON goque.tasks_6 (type, priority, next_attempt_at, id);
 CREATE INDEX tasks_6_external_id ON goque.tasks_6 (type, external_id) WHERE external_id IS NOT NULL;
 CREATE INDEX tasks_6_expires_at ON goque.tasks_6 (expires_at) WHERE expires_at IS NOT NULL;
+CREATE INDEX tasks_6_line ON goque.tasks_6 (type, ordering_key, place) WHERE place IS NOT NULL;
 COMMENT ON TABLE goque.tasks_6 IS 'a generation of tasks; read goque.tasks instead';
 
 CREATE TABLE goque.tasks_7 (
@@ -310,6 +332,8 @@ CREATE TABLE goque.tasks_7 (
 	started_at		timestamptz,
 	finished_at		timestamptz,
 	expires_at		timestamptz,
+	run_at			timestamptz,		-- of a pending task: not before; next_attempt_at is infinity
+	place			bigint,				-- in the line of its ordering_key
 	timeout			interval,
 	type			text COLLATE "C" NOT NULL,
 	worker			text,
@@ -327,6 +351,7 @@ CREATE TABLE goque.tasks_7 (
 CREATE INDEX tasks_7_ready ON goque.tasks_7 (type, priority, next_attempt_at, id);
 CREATE INDEX tasks_7_external_id ON goque.tasks_7 (type, external_id) WHERE external_id IS NOT NULL;
 CREATE INDEX tasks_7_expires_at ON goque.tasks_7 (expires_at) WHERE expires_at IS NOT NULL;
+CREATE INDEX tasks_7_line ON goque.tasks_7 (type, ordering_key, place) WHERE place IS NOT NULL;
 COMMENT ON TABLE goque.tasks_7 IS 'a generation of tasks; read goque.tasks instead';
 
 -- What a fetch returns and what a processor's handler takes. Attributes are

@@ -34,7 +34,7 @@ SELECT
 	r.started_at,
 	r.expires_at,
 	r.updated_at,
-	r.next_attempt_at,
+	coalesce(r.run_at, r.next_attempt_at) AS next_attempt_at,
 	r.lease_until,
 	r.finished_at
 FROM goque.ring r;

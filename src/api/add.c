@@ -46,7 +46,7 @@ typedef struct Options
 	Argument	delay;
 	Argument	max_attempts;
 	Argument	timeout;
-	Argument	ordering_key;	/* text, or text[] of goque_add_many */
+	Argument	ordering_key;	/* text; of goque_add_many: absent */
 	Argument	after;
 	Argument	metadata;
 	Argument	on_conflict;
@@ -72,7 +72,7 @@ refuse_for_now(const char *arg, bool isnull)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("argument \"%s\" is not supported yet", arg),
-				 errdetail("This version of goque neither orders tasks by a key nor makes them wait for others."),
+				 errdetail("This version of goque does not make tasks wait for others."),
 				 errhint("Leave the argument out.")));
 }
 
@@ -115,7 +115,6 @@ read_options(const Options *options, char *type, GqAddOptions *add)
 {
 	GqSettings	settings = *gq_settings(type);
 
-	refuse_for_now("ordering_key", options->ordering_key.isnull);
 	refuse_for_now("after", options->after.isnull);
 	add->type = type;
 	add->now = GetCurrentTimestamp();
@@ -138,21 +137,29 @@ read_options(const Options *options, char *type, GqAddOptions *add)
 	return gq_size_limit(&settings);
 }
 
+static bool
+read_key(const char *name, Argument arg, Datum *key)
+{
+	text	   *value;
+
+	if (arg.isnull)
+		return false;
+	value = DatumGetTextPP(arg.value);
+	gq_check_key(name, value);
+	*key = PointerGetDatum(value);
+	return true;
+}
+
 static void
-read_task(GqNewTask *task, Argument payload, Argument external_id, int limit)
+read_task(GqNewTask *task, Argument payload, Argument external_id, Argument ordering_key, int limit)
 {
 	if (payload.isnull)
 		gq_err_null("payload");
 	gq_check_size("payload", payload.value, limit);
 	task->payload = payload.value;
-	task->has_external_id = !external_id.isnull;
-	if (task->has_external_id)
-	{
-		text	   *key = DatumGetTextPP(external_id.value);
-
-		gq_check_key("external_id", key);
-		task->external_id = PointerGetDatum(key);
-	}
+	task->pending = false;
+	task->has_external_id = read_key("external_id", external_id, &task->external_id);
+	task->has_ordering_key = read_key("ordering_key", ordering_key, &task->ordering_key);
 }
 
 /* ---- functions ---- */
@@ -188,43 +195,60 @@ goque_add(PG_FUNCTION_ARGS)
 
 	gq_require_writable("goque_add()");
 	limit = read_options(&options, type, &add);
-	read_task(&task, argument(fcinfo, 1), argument(fcinfo, 2), limit);
+	read_task(&task, argument(fcinfo, 1), argument(fcinfo, 2), options.ordering_key, limit);
 	gq_add(&add, &task, 1);
 	if (task.id == 0)
 		PG_RETURN_NULL();
 	PG_RETURN_INT64(task.id);
 }
 
+/* An array with an element for each payload, or none. */
+typedef struct Keys
+{
+	Datum	   *values;
+	bool	   *nulls;
+} Keys;
+
+static Keys
+read_keys(FunctionCallInfo fcinfo, int arg, const char *name, int n)
+{
+	Keys		keys = {0};
+
+	if (!PG_ARGISNULL(arg))
+		gq_check_lengths("payloads", n, name,
+						 gq_check_array(name, PG_GETARG_ARRAYTYPE_P(arg), true, &keys.values, &keys.nulls));
+	return keys;
+}
+
+static Argument
+key_of(const Keys *keys, int i)
+{
+	if (keys->values == NULL)
+		return absent;
+	return (Argument)
+	{
+		keys->values[i], keys->nulls[i]
+	};
+}
+
 static void
 read_tasks(FunctionCallInfo fcinfo, int limit, GqNewTask **tasks, int *n)
 {
 	Datum	   *payloads;
-	Datum	   *external_ids = NULL;
-	bool	   *external_id_nulls = NULL;
+	Keys		external_ids;
+	Keys		ordering_keys;
 
 	if (PG_ARGISNULL(1))
 		gq_err_null("payloads");
 	*n = gq_check_array("payloads", PG_GETARG_ARRAYTYPE_P(1), false, &payloads, NULL);
-	if (!PG_ARGISNULL(2))
-	{
-		int			m = gq_check_array("external_ids", PG_GETARG_ARRAYTYPE_P(2), true,
-									   &external_ids, &external_id_nulls);
-
-		gq_check_lengths("payloads", *n, "external_ids", m);
-	}
+	external_ids = read_keys(fcinfo, 2, "external_ids", *n);
+	ordering_keys = read_keys(fcinfo, 3, "ordering_keys", *n);
 	*tasks = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(GqNewTask) * Max(*n, 1));
 	for (int i = 0; i < *n; i++)
 	{
 		Argument	payload = {payloads[i], false};
-		Argument	external_id = absent;
 
-		if (external_ids != NULL)
-		{
-			external_id.value = external_ids[i];
-			external_id.isnull = external_id_nulls[i];
-		}
-
-		read_task(&(*tasks)[i], payload, external_id, limit);
+		read_task(&(*tasks)[i], payload, key_of(&external_ids, i), key_of(&ordering_keys, i), limit);
 	}
 }
 
@@ -262,7 +286,7 @@ goque_add_many(PG_FUNCTION_ARGS)
 		.delay = argument(fcinfo, 6),
 		.max_attempts = argument(fcinfo, 7),
 		.timeout = argument(fcinfo, 8),
-		.ordering_key = argument(fcinfo, 3),
+		.ordering_key = absent,
 		.after = argument(fcinfo, 9),
 		.metadata = argument(fcinfo, 10),
 		.on_conflict = argument(fcinfo, 11),
@@ -372,7 +396,8 @@ goque_tasks_insert(PG_FUNCTION_ARGS)
 	type = column(desc, row, "type");
 	options = row_options(desc, row);
 	limit = read_options(&options, gq_check_type(type.isnull ? NULL : DatumGetTextPP(type.value)), &add);
-	read_task(&task, column(desc, row, "payload"), column(desc, row, "external_id"), limit);
+	read_task(&task, column(desc, row, "payload"), column(desc, row, "external_id"),
+			  options.ordering_key, limit);
 	gq_add(&add, &task, 1);
 	return PointerGetDatum(with_id(desc, row, task.id));
 }

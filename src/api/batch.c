@@ -7,7 +7,6 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
@@ -15,6 +14,7 @@
 
 #include "api/args.h"
 #include "api/batch.h"
+#include "core/change.h"
 
 int64
 gq_arg_int64(FunctionCallInfo fcinfo, int n, const char *arg)
@@ -44,6 +44,7 @@ gq_batch_read(FunctionCallInfo fcinfo, GqBatch *batch, int ids_arg, int tokens_a
 {
 	int			ntokens = 0;
 
+	batch->may_be_pending = false;
 	batch->ids = read_numbers(fcinfo, ids_arg, "ids", &batch->n);
 	if (tokens_arg >= 0)
 		batch->tokens = read_numbers(fcinfo, tokens_arg, "tokens", &ntokens);
@@ -68,16 +69,14 @@ compare_elements(const void *a, const void *b, void *arg)
 	return i < j ? -1 : i > j ? 1 : 0;
 }
 
+/* A round over the ids in order: those that are pending, or those that are not. */
 static void
-run_steps(const GqBatch *batch, GqBatchStep step, void *arg, bool *answered)
+run_round(const GqBatch *batch, const int *order, const bool *pending, bool want_pending,
+		  GqBatchStep step, void *arg, bool *answered)
 {
 	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "goque batch",
 												  ALLOCSET_DEFAULT_SIZES);
-	int		   *order = palloc(sizeof(int) * Max(batch->n, 1));
 
-	for (int i = 0; i < batch->n; i++)
-		order[i] = i;
-	qsort_arg(order, batch->n, sizeof(int), compare_elements, (void *) batch);
 	for (int k = 0; k < batch->n; k++)
 	{
 		MemoryContext old;
@@ -85,12 +84,40 @@ run_steps(const GqBatch *batch, GqBatchStep step, void *arg, bool *answered)
 		CHECK_FOR_INTERRUPTS();
 		if (k > 0 && batch->ids[order[k]] == batch->ids[order[k - 1]])
 			continue;
+		if (pending != NULL && pending[order[k]] != want_pending)
+			continue;
 		old = MemoryContextSwitchTo(scratch);
 		answered[order[k]] = step(batch, order[k], arg);
 		MemoryContextSwitchTo(old);
 		MemoryContextReset(scratch);
 	}
 	MemoryContextDelete(scratch);
+}
+
+static void
+run_steps(GqBatch *batch, GqBatchStep step, void *arg, bool *answered)
+{
+	int		   *order = palloc(sizeof(int) * Max(batch->n, 1));
+	bool	   *pending = NULL;
+	int64		npending = 0;
+
+	for (int i = 0; i < batch->n; i++)
+		order[i] = i;
+	qsort_arg(order, batch->n, sizeof(int), compare_elements, (void *) batch);
+	if (batch->may_be_pending)
+	{
+		pending = palloc(sizeof(bool) * Max(batch->n, 1));
+		npending = gq_change_pending(batch->ids, batch->n, pending);
+	}
+	batch->search = gq_search_begin(NULL);
+	run_round(batch, order, pending, false, step, arg, answered);
+	if (npending > 0)
+	{
+		gq_change_lock_lines(batch->ids, batch->n, pending);
+		gq_search_renew(batch->search);
+		run_round(batch, order, pending, true, step, arg, answered);
+	}
+	gq_search_end(batch->search);
 	pfree(order);
 }
 
@@ -100,10 +127,8 @@ gq_batch_run(FunctionCallInfo fcinfo, GqBatch *batch, GqBatchStep step, void *ar
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
 	bool	   *answered = palloc0(sizeof(bool) * Max(batch->n, 1));
 
-	batch->search = gq_search_begin(NULL);
 	run_steps(batch, step, arg, answered);
-	gq_search_end(batch->search);
-	CommandCounterIncrement();
+	gq_change_end();
 	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
 	for (int i = 0; i < batch->n; i++)
 		if (answered[i])

@@ -2,7 +2,8 @@
  *
  * batch.h
  *	  What the _many forms have in common: each id once, done in the order of
- *	  ids (so that two batches cannot deadlock), answered in the order given.
+ *	  ids (so that two batches cannot deadlock; pending tasks last), answered in
+ *	  the order given.
  *
  *-------------------------------------------------------------------------
  */
@@ -18,6 +19,7 @@ typedef struct GqBatch
 	int			n;
 	int64	   *ids;
 	int64	   *tokens;			/* zeros where none were given */
+	bool		may_be_pending; /* it may be done to pending tasks */
 	GqSearch   *search;			/* while it runs */
 } GqBatch;
 

@@ -85,6 +85,7 @@ goque_cancel_many(PG_FUNCTION_ARGS)
 	GqBatch		batch;
 
 	gq_batch_read(fcinfo, &batch, 0, -1);
+	batch.may_be_pending = true;
 	gq_require_writable("goque_cancel_many()");
 	return gq_batch_run(fcinfo, &batch, cancel_one, NULL);
 }
@@ -197,6 +198,7 @@ goque_reschedule_many(PG_FUNCTION_ARGS)
 	Schedule	schedule = {0};
 
 	gq_batch_read(fcinfo, &batch, 0, -1);
+	batch.may_be_pending = true;
 	schedule.run_at = read_run_at(fcinfo, 1);
 	schedule.has_priority = !PG_ARGISNULL(2);
 	if (schedule.has_priority)

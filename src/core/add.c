@@ -3,6 +3,9 @@
  * add.c
  *	  Adding tasks.
  *
+ * All keys of the call are locked before anything is added: external ids first,
+ * then, when it is known what is added and what is replaced, ordering keys.
+ *
  * Tasks without an external id go into the current generation in batches.
  * Those with one are added one after the other under the lock of their key, so
  * that a key repeated in a batch behaves as in successive calls.
@@ -23,6 +26,9 @@
 #include "core/change.h"
 #include "core/detail.h"
 #include "core/installation.h"
+#include "core/line.h"
+#include "core/replace.h"
+#include "core/settle.h"
 #include "core/unique.h"
 #include "core/xact.h"
 #include "shared/shmem.h"
@@ -40,6 +46,12 @@ set_value(TupleTableSlot *slot, int attr, Datum value)
 	slot->tts_isnull[attr - 1] = false;
 }
 
+static GqStatus
+status_of(const GqNewTask *task)
+{
+	return task->pending ? GQ_PENDING : GQ_NEW;
+}
+
 static void
 form_row(const GqAddOptions *options, Datum type, const GqNewTask *task, TupleTableSlot *slot)
 {
@@ -47,11 +59,12 @@ form_row(const GqAddOptions *options, Datum type, const GqNewTask *task, TupleTa
 	memset(slot->tts_isnull, true, sizeof(bool) * GQ_TASK_NATTS);
 	set_value(slot, GQ_ATT_ID, Int64GetDatum(task->id));
 	set_value(slot, GQ_ATT_CREATED_AT, TimestampTzGetDatum(options->now));
-	set_value(slot, GQ_ATT_NEXT_ATTEMPT_AT, TimestampTzGetDatum(options->run_at));
+	set_value(slot, GQ_ATT_NEXT_ATTEMPT_AT,
+			  TimestampTzGetDatum(task->pending ? DT_NOEND : options->run_at));
 	set_value(slot, GQ_ATT_MAX_ATTEMPTS, Int32GetDatum(options->max_attempts));
 	set_value(slot, GQ_ATT_PRIORITY, Int16GetDatum(options->priority));
 	set_value(slot, GQ_ATT_UNIQUE_WHILE, Int16GetDatum((int16) options->unique_while));
-	set_value(slot, GQ_ATT_STATUS, Int16GetDatum(GQ_NEW));
+	set_value(slot, GQ_ATT_STATUS, Int16GetDatum(status_of(task)));
 	set_value(slot, GQ_ATT_ATTEMPTS, Int32GetDatum(0));
 	set_value(slot, GQ_ATT_UPDATED_AT, TimestampTzGetDatum(options->now));
 	set_value(slot, GQ_ATT_TYPE, type);
@@ -60,8 +73,15 @@ form_row(const GqAddOptions *options, Datum type, const GqNewTask *task, TupleTa
 		set_value(slot, GQ_ATT_EXPIRES_AT, TimestampTzGetDatum(options->expires_at));
 	if (options->timeout != NULL)
 		set_value(slot, GQ_ATT_TIMEOUT, IntervalPGetDatum(options->timeout));
+	if (task->pending)
+		set_value(slot, GQ_ATT_RUN_AT, TimestampTzGetDatum(options->run_at));
 	if (task->has_external_id)
 		set_value(slot, GQ_ATT_EXTERNAL_ID, task->external_id);
+	if (task->has_ordering_key)
+	{
+		set_value(slot, GQ_ATT_ORDERING_KEY, task->ordering_key);
+		set_value(slot, GQ_ATT_PLACE, Int64GetDatum(task->id));
+	}
 	if (options->has_metadata)
 		set_value(slot, GQ_ATT_METADATA, options->metadata);
 	ExecStoreVirtualTuple(slot);
@@ -72,8 +92,9 @@ note_added(const GqAddOptions *options, GqType *entry, int generation, const GqN
 {
 	GqKey		key = {options->run_at, task->id};
 
-	gq_xact_ready(entry, generation, options->priority, key);
-	gq_xact_moved(entry, 0, GQ_NEW, 1);
+	if (!task->pending)
+		gq_xact_ready(entry, generation, options->priority, key);
+	gq_xact_moved(entry, 0, status_of(task), 1);
 	gq_xact_total(entry, GQ_TOTAL_ADDED);
 }
 
@@ -143,43 +164,6 @@ insert_tasks(const GqAddOptions *options, GqNewTask *tasks, int n)
 
 /* ---- external ids ---- */
 
-typedef struct Replacement
-{
-	const GqAddOptions *options;
-	const GqNewTask *task;
-} Replacement;
-
-/* on_conflict 'replace': only while nobody has begun with it */
-static bool
-decide_replace(const GqTask *task, GqDecision *decision, void *arg)
-{
-	const Replacement *replacement = arg;
-	const GqAddOptions *options = replacement->options;
-	GqChanges  *changes = &decision->changes;
-
-	if ((task->status != GQ_NEW && task->status != GQ_PENDING) || task->attempts != 0)
-		return false;
-	gq_change(changes, GQ_ATT_PAYLOAD, replacement->task->payload);
-	gq_change(changes, GQ_ATT_PRIORITY, Int16GetDatum(options->priority));
-	gq_change(changes, GQ_ATT_NEXT_ATTEMPT_AT, TimestampTzGetDatum(options->run_at));
-	gq_change(changes, GQ_ATT_MAX_ATTEMPTS, Int32GetDatum(options->max_attempts));
-	gq_change(changes, GQ_ATT_UNIQUE_WHILE, Int16GetDatum((int16) options->unique_while));
-	gq_change(changes, GQ_ATT_UPDATED_AT, TimestampTzGetDatum(options->now));
-	if (options->timeout != NULL)
-		gq_change(changes, GQ_ATT_TIMEOUT, IntervalPGetDatum(options->timeout));
-	else
-		gq_change_to_null(changes, GQ_ATT_TIMEOUT);
-	if (options->expires_at != 0)
-		gq_change(changes, GQ_ATT_EXPIRES_AT, TimestampTzGetDatum(options->expires_at));
-	else
-		gq_change_to_null(changes, GQ_ATT_EXPIRES_AT);
-	if (options->has_metadata)
-		gq_change(changes, GQ_ATT_METADATA, options->metadata);
-	else
-		gq_change_to_null(changes, GQ_ATT_METADATA);
-	return true;
-}
-
 static void
 raise_clash(const GqAddOptions *options, const GqNewTask *task, int64 existing)
 {
@@ -211,7 +195,6 @@ check_visible(int64 id)
 static bool
 resolve_clash(const GqAddOptions *options, GqNewTask *task, int64 existing)
 {
-	Replacement replacement = {options, task};
 	GqUniqueKey key = {CStringGetTextDatum(options->type), task->external_id};
 
 	switch (options->on_conflict)
@@ -229,12 +212,33 @@ resolve_clash(const GqAddOptions *options, GqNewTask *task, int64 existing)
 		case GQ_CONFLICT_REPLACE:
 			check_visible(existing);
 			task->id = existing;
-			if (gq_change_task(NULL, existing, true, decide_replace, &replacement) == GQ_CHANGED)
+			if (gq_replace(options, task, true))
 				break;
 			/* it was begun, or finished: is it still in the way? */
 			return gq_unique_find(key, options->unique_while, 0) == existing;
 	}
 	return true;
+}
+
+static GqKeyLock
+line_of(Datum type, const GqNewTask *task)
+{
+	GqKeyLock	line = {GQ_LOCK_LINE, type, task->ordering_key};
+
+	return line;
+}
+
+static void
+insert_task(const GqAddOptions *options, Datum type, GqNewTask *task)
+{
+	if (task->has_ordering_key)
+	{
+		GqKeyLock	line = line_of(type, task);
+
+		gq_locks_take(&line, 1);	/* held already, but for a rare race */
+		task->pending = gq_line_is_busy(&line);
+	}
+	insert_tasks(options, task, 1);
 }
 
 static void
@@ -249,7 +253,7 @@ add_with_external_id(const GqAddOptions *options, Datum type, GqNewTask *task)
 		CHECK_FOR_INTERRUPTS();
 		if (existing == 0)
 		{
-			insert_tasks(options, task, 1);
+			insert_task(options, type, task);
 			return;
 		}
 		if (resolve_clash(options, task, existing))
@@ -260,25 +264,26 @@ add_with_external_id(const GqAddOptions *options, Datum type, GqNewTask *task)
 static int
 lock_external_ids(Datum type, const GqNewTask *tasks, int n)
 {
-	GqUniqueKey *keys = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(GqUniqueKey) * n);
+	GqKeyLock  *locks = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(GqKeyLock) * n);
 	int			count = 0;
 
 	for (int i = 0; i < n; i++)
 		if (tasks[i].has_external_id)
-			keys[count++] = (GqUniqueKey)
+			locks[count++] = (GqKeyLock)
 		{
-			type, tasks[i].external_id
+			GQ_LOCK_EXTERNAL_ID, type, tasks[i].external_id
 		};
-	gq_unique_lock(keys, count);
-	pfree(keys);
+	gq_locks_take(locks, count);
+	pfree(locks);
 	return count;
 }
 
-/* a task of the batch, and the one that it replaces (0: none) */
+/* a task of the batch, and the one that has its external id (0: none) */
 typedef struct Turn
 {
 	int64		existing;
 	int			task;
+	bool		replaced;		/* already */
 } Turn;
 
 static int
@@ -298,14 +303,15 @@ static Turn *
 order_turns(const GqAddOptions *options, Datum type, const GqNewTask *tasks, int n)
 {
 	Turn	   *turns = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(Turn) * n);
+	bool		replace = options->on_conflict == GQ_CONFLICT_REPLACE;
 
 	for (int i = 0; i < n; i++)
 	{
 		turns[i] = (Turn)
 		{
-			0, i
+			0, i, false
 		};
-		if (tasks[i].has_external_id && options->on_conflict == GQ_CONFLICT_REPLACE)
+		if (tasks[i].has_external_id && (replace || tasks[i].has_ordering_key))
 		{
 			GqUniqueKey key = {type, tasks[i].external_id};
 
@@ -313,33 +319,146 @@ order_turns(const GqAddOptions *options, Datum type, const GqNewTask *tasks, int
 			turns[i].existing = gq_unique_find(key, options->unique_while, 0);
 		}
 	}
-	if (options->on_conflict == GQ_CONFLICT_REPLACE)
+	if (replace)
 		qsort(turns, n, sizeof(Turn), compare_turns);
 	return turns;
+}
+
+/* Replace what is not pending, before any line is locked: see core/settle.c. */
+static void
+replace_first(const GqAddOptions *options, GqNewTask *tasks, Turn *turns, int n)
+{
+	for (int i = 0; i < n; i++)
+	{
+		GqNewTask  *task = &tasks[turns[i].task];
+
+		CHECK_FOR_INTERRUPTS();
+		if (turns[i].existing == 0)
+			continue;
+		check_visible(turns[i].existing);
+		task->id = turns[i].existing;
+		turns[i].replaced = gq_replace(options, task, false);
+	}
+}
+
+/* ---- ordering keys ---- */
+
+/* The lines that the tasks of a batch join, and those that a pending one leaves
+ * when it is replaced. */
+static void
+lock_lines(const GqAddOptions *options, Datum type, const GqNewTask *tasks, const Turn *turns, int n)
+{
+	GqKeyLock  *locks = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(GqKeyLock) * n * 2);
+	int64	   *ids = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(int64) * n);
+	bool	   *replaced = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(bool) * n);
+	bool		replace = options->on_conflict == GQ_CONFLICT_REPLACE;
+	int64		count = 0;
+
+	for (int i = 0; i < n; i++)
+	{
+		const GqNewTask *task = &tasks[turns != NULL ? turns[i].task : i];
+		int64		existing = turns != NULL ? turns[i].existing : 0;
+
+		ids[i] = existing;
+		replaced[i] = replace && existing != 0 && !turns[i].replaced;
+		if (task->has_ordering_key && (existing == 0 || replace))
+			locks[count++] = line_of(type, task);
+	}
+	count += gq_change_lines(ids, n, replaced, &locks[count]);
+	gq_locks_take(locks, count);
+	pfree(locks);
+	pfree(ids);
+	pfree(replaced);
+}
+
+static int
+compare_lines(const void *a, const void *b, void *arg)
+{
+	const GqNewTask *tasks = arg;
+	int			i = *(const int *) a;
+	int			j = *(const int *) b;
+	GqKeyLock	x = line_of((Datum) 0, &tasks[i]);
+	GqKeyLock	y = line_of((Datum) 0, &tasks[j]);
+	int			cmp;
+
+	x.type = y.type = x.key;	/* it is the same for all */
+	cmp = gq_locks_compare(&x, &y);
+	return cmp != 0 ? cmp : i < j ? -1 : i > j ? 1 : 0;
+}
+
+/* Which of them must wait: all but the first of a line that nobody stands in. */
+static void
+choose_pending(Datum type, GqNewTask *tasks, int n)
+{
+	int		   *order = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(int) * n);
+	int			count = 0;
+
+	for (int i = 0; i < n; i++)
+		if (tasks[i].has_ordering_key)
+			order[count++] = i;
+	qsort_arg(order, count, sizeof(int), compare_lines, tasks);
+	for (int i = 0; i < count; i++)
+	{
+		GqKeyLock	line = line_of(type, &tasks[order[i]]);
+		GqKeyLock	last = line_of(type, &tasks[order[Max(i - 1, 0)]]);
+
+		CHECK_FOR_INTERRUPTS();
+		tasks[order[i]].pending = (i > 0 && gq_locks_compare(&line, &last) == 0) ||
+			gq_line_is_busy(&line);
+	}
+	pfree(order);
+}
+
+static bool
+any_ordering_key(const GqNewTask *tasks, int n)
+{
+	for (int i = 0; i < n; i++)
+		if (tasks[i].has_ordering_key)
+			return true;
+	return false;
+}
+
+/* ---- adding ---- */
+
+static void
+add_in_turn(const GqAddOptions *options, Datum type, GqNewTask *tasks, int n)
+{
+	Turn	   *turns = order_turns(options, type, tasks, n);
+
+	if (options->on_conflict == GQ_CONFLICT_REPLACE)
+		replace_first(options, tasks, turns, n);
+	lock_lines(options, type, tasks, turns, n);
+	for (int i = 0; i < n; i++)
+	{
+		GqNewTask  *task = &tasks[turns[i].task];
+
+		if (turns[i].replaced)
+			gq_replace_join(options, task);
+		else if (task->has_external_id)
+			add_with_external_id(options, type, task);
+		else
+			insert_task(options, type, task);
+	}
+	pfree(turns);
+	gq_settle_call();
 }
 
 void
 gq_add(const GqAddOptions *options, GqNewTask *tasks, int n)
 {
 	Datum		type = CStringGetTextDatum(options->type);
-	Turn	   *turns;
 
 	if (n == 0)
 		return;
-	if (lock_external_ids(type, tasks, n) == 0)
+	if (lock_external_ids(type, tasks, n) > 0)
 	{
-		insert_tasks(options, tasks, n);
+		add_in_turn(options, type, tasks, n);
 		return;
 	}
-	turns = order_turns(options, type, tasks, n);
-	for (int i = 0; i < n; i++)
+	if (any_ordering_key(tasks, n))
 	{
-		GqNewTask  *task = &tasks[turns[i].task];
-
-		if (task->has_external_id)
-			add_with_external_id(options, type, task);
-		else
-			insert_tasks(options, task, 1);
+		lock_lines(options, type, tasks, NULL, n);
+		choose_pending(type, tasks, n);
 	}
-	pfree(turns);
+	insert_tasks(options, tasks, n);
 }

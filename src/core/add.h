@@ -39,6 +39,9 @@ typedef struct GqNewTask
 	Datum		payload;
 	Datum		external_id;
 	bool		has_external_id;
+	Datum		ordering_key;
+	bool		has_ordering_key;
+	bool		pending;		/* it waits for others */
 	int64		id;				/* out; 0: skipped */
 } GqNewTask;
 

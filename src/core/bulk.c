@@ -9,11 +9,11 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
 #include "core/bulk.h"
+#include "core/change.h"
 #include "core/finish.h"
 #include "store/task_ids.h"
 
@@ -38,8 +38,18 @@ for_each(const int64 *ids, int64 n, bool (*step) (GqSearch *search, int64 id))
 	}
 	gq_search_end(search);
 	MemoryContextDelete(scratch);
-	CommandCounterIncrement();
+	gq_change_end();
 	return count;
+}
+
+static void
+lock_lines_of_all(const int64 *ids, int64 n)
+{
+	bool	   *all = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(bool) * Max(n, 1));
+
+	memset(all, true, sizeof(bool) * n);
+	gq_change_lock_lines(ids, n, all);
+	pfree(all);
 }
 
 int64
@@ -48,6 +58,8 @@ gq_cancel_all(const char *type, GqStatus status, int64 max)
 	int64		n;
 	int64	   *ids = gq_task_ids(type, status, NULL, max, &n);
 
+	if (status == GQ_PENDING)
+		lock_lines_of_all(ids, n);
 	return for_each(ids, n, gq_cancel);
 }
 

@@ -14,6 +14,10 @@
  * taken to a fetch, which passes it for good: so each such change of a ready
  * task must be noted, also one that leaves it ready.
  *
+ * A pending task is changed under the lock of its line alone (core/settle.c).
+ * Many tasks are therefore changed in two rounds: first those that are not
+ * pending, then, with all the locks, those that are.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -21,11 +25,15 @@
 #include "access/xact.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/datum.h"
+#include "utils/memutils.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
 #include "core/change.h"
 #include "core/installation.h"
+#include "core/line.h"
+#include "core/settle.h"
 #include "core/xact.h"
 #include "shared/databases.h"
 #include "shared/leases.h"
@@ -80,22 +88,36 @@ note_lease_end(const GqTask *task, TimestampTz until)
 	gq_database_due(MyDatabaseId, until);
 }
 
+/* Does the task leave its place in a line? */
+static bool
+leaves_line(const GqTask *task, const GqDecision *decision, GqStatus status)
+{
+	return task->place != 0 && !GqStatusIsTerminal(task->status) &&
+		(decision->remove || GqStatusIsTerminal(status) ||
+		 is_changed(&decision->changes, GQ_ATT_ORDERING_KEY));
+}
+
+static GqStatus
+status_after(const GqTask *task, const GqDecision *decision)
+{
+	return is_changed(&decision->changes, GQ_ATT_STATUS)
+		? DatumGetInt16(decision->changes.values[GQ_ATT_STATUS - 1]) : task->status;
+}
+
 /* The row stood in generation `from`; its new version stands in `to`. */
 static void
 note_change(int from, int to, const GqTask *task, const GqDecision *decision)
 {
 	const GqChanges *changes = &decision->changes;
 	GqType	   *entry = gq_change_entry(task);
-	GqStatus	status = task->status;
+	GqStatus	status = status_after(task, decision);
 	int16		priority = task->priority;
 	GqKey		key = {task->next_attempt_at, task->id};
 
-	if (GqStatusIsClaimable(status))
+	if (GqStatusIsClaimable(task->status))
 		gq_xact_taken(entry, from, priority, key);
 	if (!decision->remove)
 	{
-		if (is_changed(changes, GQ_ATT_STATUS))
-			status = DatumGetInt16(changes->values[GQ_ATT_STATUS - 1]);
 		if (is_changed(changes, GQ_ATT_PRIORITY))
 			priority = DatumGetInt16(changes->values[GQ_ATT_PRIORITY - 1]);
 		if (is_changed(changes, GQ_ATT_NEXT_ATTEMPT_AT))
@@ -109,6 +131,8 @@ note_change(int from, int to, const GqTask *task, const GqDecision *decision)
 	else if (is_changed(changes, GQ_ATT_LEASE_UNTIL))
 		note_lease_end(task, DatumGetTimestampTz(changes->values[GQ_ATT_LEASE_UNTIL - 1]));
 	note_totals(entry, decision->totals);
+	if (leaves_line(task, decision, status))
+		gq_settle_note_line(task);
 }
 
 static Snapshot
@@ -167,6 +191,34 @@ gq_change_row(GqGeneration *generation, const GqTask *task, const GqDecision *de
 	return result;
 }
 
+/*
+ * May it be changed so without the lock of its line?  If not: without wait, it
+ * must be free, and is taken; a pending task is changed under it alone.
+ */
+static bool
+holds_line(const GqTask *task, const GqDecision *decision, bool wait)
+{
+	GqKeyLock	line;
+
+	if (task->status == GQ_PENDING)
+		return !gq_line_of(task, &line) || gq_locks_hold(&line);
+	if (wait || !leaves_line(task, decision, status_after(task, decision)))
+		return true;			/* it is settled later */
+	return !gq_line_of(task, &line) || gq_locks_try(&line);
+}
+
+static bool
+take_line(const GqTask *task, bool wait)
+{
+	GqKeyLock	line;
+
+	(void) gq_line_of(task, &line);
+	if (!wait)
+		return gq_locks_try(&line);
+	gq_locks_take(&line, 1);
+	return true;
+}
+
 /* One look at the task; GQ_BUSY: it is being changed, or was since. */
 static GqOutcome
 try_change(GqSearch *search, int64 id, bool wait, GqDecide decide, void *arg)
@@ -181,6 +233,8 @@ try_change(GqSearch *search, int64 id, bool wait, GqDecide decide, void *arg)
 	gq_task_read(&task, slot);
 	if (!decide(&task, &decision, arg))
 		return GQ_REFUSED;
+	if (!holds_line(&task, &decision, wait))
+		return task.status == GQ_PENDING && take_line(&task, wait) ? GQ_STALE : GQ_BUSY;
 	return gq_change_row(generation, &task, &decision, wait, NULL) == TM_Ok
 		? GQ_CHANGED : GQ_BUSY;
 }
@@ -192,9 +246,9 @@ change_found(GqSearch *search, int64 id, bool wait, GqDecide decide, void *arg)
 	{
 		GqOutcome	outcome = try_change(search, id, wait, decide, arg);
 
-		if (outcome != GQ_BUSY || !wait)
+		if (outcome != GQ_STALE && (outcome != GQ_BUSY || !wait))
 			return outcome;
-		if (IsolationUsesXactSnapshot())
+		if (outcome == GQ_BUSY && IsolationUsesXactSnapshot())
 			gq_err_serialization();
 		CHECK_FOR_INTERRUPTS();
 		/* in case this very command changed it before */
@@ -212,6 +266,72 @@ gq_change_task(GqSearch *search, int64 id, bool wait, GqDecide decide, void *arg
 	if (own != NULL)
 		gq_search_end(own);
 	if (own != NULL && outcome == GQ_CHANGED)
-		CommandCounterIncrement();
+		gq_change_end();
 	return outcome;
+}
+
+void
+gq_change_end(void)
+{
+	CommandCounterIncrement();
+	gq_settle_call();
+}
+
+/* ---- tasks of one call that are pending ---- */
+
+int64
+gq_change_pending(const int64 *ids, int64 n, bool *pending)
+{
+	GqSearch   *search = gq_search_begin(NULL);
+	int64		count = 0;
+
+	for (int64 i = 0; i < n; i++)
+	{
+		TupleTableSlot *slot;
+		GqTask		task;
+
+		CHECK_FOR_INTERRUPTS();
+		pending[i] = false;
+		if (gq_search_find(search, ids[i], &slot) == NULL)
+			continue;
+		gq_task_read(&task, slot);
+		pending[i] = task.status == GQ_PENDING;
+		count += pending[i];
+	}
+	gq_search_end(search);
+	return count;
+}
+
+int64
+gq_change_lines(const int64 *ids, int64 n, const bool *which, GqKeyLock *lines)
+{
+	GqSearch   *search = gq_search_begin(NULL);
+	int64		count = 0;
+
+	for (int64 i = 0; i < n; i++)
+	{
+		TupleTableSlot *slot;
+		GqTask		task;
+
+		CHECK_FOR_INTERRUPTS();
+		if (!which[i] || gq_search_find(search, ids[i], &slot) == NULL)
+			continue;
+		gq_task_read(&task, slot);
+		if (!gq_line_of(&task, &lines[count]))
+			continue;
+		lines[count].type = datumCopy(lines[count].type, false, -1);
+		lines[count].key = datumCopy(lines[count].key, false, -1);
+		count++;
+	}
+	gq_search_end(search);
+	return count;
+}
+
+void
+gq_change_lock_lines(const int64 *ids, int64 n, const bool *which)
+{
+	GqKeyLock  *lines = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(GqKeyLock) * Max(n, 1));
+
+	gq_locks_take(lines, gq_change_lines(ids, n, which, lines));
+	pfree(lines);
 }

@@ -9,6 +9,7 @@
 #ifndef GOQUE_CORE_CHANGE_H
 #define GOQUE_CORE_CHANGE_H
 
+#include "core/locks.h"
 #include "core/task.h"
 #include "shared/types.h"
 
@@ -36,15 +37,28 @@ typedef enum GqOutcome
 	GQ_CHANGED,
 	GQ_REFUSED,					/* decide said no */
 	GQ_MISSING,					/* no such task */
-	GQ_BUSY						/* somebody is changing it (without wait) */
+	GQ_BUSY,					/* somebody is changing it (without wait) */
+	GQ_STALE					/* not returned: look again */
 } GqOutcome;
 
 /*
  * In an isolation level whose snapshot does not see the task's last version:
  * 40001.  With a search of the caller's (for many tasks in turn; NULL: none),
- * the caller increments the command counter when it is through.
+ * the caller calls gq_change_end when it is through.
  */
 extern GqOutcome gq_change_task(GqSearch *search, int64 id, bool wait, GqDecide decide, void *arg);
+
+/* At the end of a call that changed tasks with a search of its own. */
+extern void gq_change_end(void);
+
+/*
+ * For many tasks: which of them are pending (returns how many); and the locks
+ * that these need, into `lines` (n at most), or taken.  Those that are not
+ * pending are changed before that.
+ */
+extern int64 gq_change_pending(const int64 *ids, int64 n, bool *pending);
+extern int64 gq_change_lines(const int64 *ids, int64 n, const bool *which, GqKeyLock *lines);
+extern void gq_change_lock_lines(const int64 *ids, int64 n, const bool *which);
 
 /*
  * The same for one row version that the caller has found: TM_Ok when it is

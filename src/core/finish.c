@@ -19,6 +19,7 @@
 
 #include "core/change.h"
 #include "core/finish.h"
+#include "core/line.h"
 #include "core/size.h"
 #include "core/unique.h"
 #include "guc.h"
@@ -205,6 +206,20 @@ gq_cancel(GqSearch *search, int64 id)
 	return gq_change_task(search, id, true, decide_cancel, &request) == GQ_CHANGED;
 }
 
+/* What comes back to life goes last in its line. */
+static bool
+join_line(const GqTask *task, GqDecision *decision, TimestampTz run_at)
+{
+	GqKeyLock	line;
+
+	if (!gq_line_of(task, &line))
+		return true;
+	if (!gq_locks_hold(&line))
+		return false;			/* it had not ended when the call began */
+	gq_line_join(&line, &decision->changes, run_at);
+	return true;
+}
+
 static bool
 decide_retry(const GqTask *task, GqDecision *decision, void *arg)
 {
@@ -214,7 +229,7 @@ decide_retry(const GqTask *task, GqDecision *decision, void *arg)
 		return false;
 	gq_task_retry(task, &decision->changes, request->now, request->run_at);
 	decision->relocate = GqStatusIsTerminal(task->status);
-	return true;
+	return !decision->relocate || join_line(task, decision, request->run_at);
 }
 
 /* The external id of a task that a retry would bring back to life. */
@@ -239,20 +254,25 @@ void
 gq_retry_prepare(const int64 *ids, int64 n)
 {
 	GqSearch   *search = gq_search_begin(NULL);
-	GqUniqueKey *keys = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(GqUniqueKey) * Max(n, 1));
-	int64		nkeys = 0;
+	GqKeyLock  *locks = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(GqKeyLock) * Max(n, 1));
+	bool	   *ended = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(bool) * Max(n, 1));
+	int64		nlocks = 0;
 
 	for (int64 i = 0; i < n; i++)
 	{
-		GqTask		task;
+		GqUniqueKey key;
+		GqTask		task = {0};
 
 		CHECK_FOR_INTERRUPTS();
-		if (read_key(search, ids[i], &task, &keys[nkeys]))
-			nkeys++;
+		if (read_key(search, ids[i], &task, &key))
+			locks[nlocks++] = gq_unique_lock(key);
+		ended[i] = GqStatusIsTerminal(task.status);
 	}
 	gq_search_end(search);
-	gq_unique_lock(keys, nkeys);
-	pfree(keys);
+	gq_locks_take(locks, nlocks);
+	gq_change_lock_lines(ids, n, ended);
+	pfree(locks);
+	pfree(ended);
 }
 
 /* Has nobody else taken the key since? */
@@ -291,7 +311,9 @@ decide_reschedule(const GqTask *task, GqDecision *decision, void *arg)
 		return false;
 	gq_change(&decision->changes, GQ_ATT_UPDATED_AT, TimestampTzGetDatum(request->now));
 	if (request->run_at != 0)
-		gq_change(&decision->changes, GQ_ATT_NEXT_ATTEMPT_AT, TimestampTzGetDatum(request->run_at));
+		gq_change(&decision->changes,
+				  task->status == GQ_PENDING ? GQ_ATT_RUN_AT : GQ_ATT_NEXT_ATTEMPT_AT,
+				  TimestampTzGetDatum(request->run_at));
 	if (request->has_value)
 		gq_change(&decision->changes, GQ_ATT_PRIORITY, request->value);
 	return true;

@@ -33,8 +33,8 @@ extern bool gq_cancel(GqSearch *search, int64 id);
 
 /*
  * To be called for all tasks that are about to be retried, before the first:
- * locks their external ids, so that none is taken meanwhile, in one order for
- * all callers.
+ * locks their external ids and lines, so that none is taken meanwhile, in one
+ * order for all callers.
  */
 extern void gq_retry_prepare(const int64 *ids, int64 n);
 

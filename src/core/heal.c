@@ -131,7 +131,10 @@ gq_duty_expire(TimestampTz now)
 	int64	   *ids = gq_task_ids_expired(now, BATCH, &n, &next);
 	int64		expired = expire_each(ids, n, now);
 
-	return n < BATCH ? next : after_full_batch(expired, now);
+	if (n == BATCH)
+		return after_full_batch(expired, now);
+	/* somebody was at the others */
+	return expired < n ? Min(next, now + USECS_PER_SEC) : next;
 }
 
 static int64

@@ -267,13 +267,16 @@ static void
 begin_priority(Branch *branch, Position start)
 {
 	Relation	index = gq_generation_index(branch->generation, GQ_PART_READY);
-	ScanKeyData keys[3];
+	ScanKeyData keys[4];
 	int			nkeys = 2;
 
 	key_of_type(&keys[0], branch->type);
 	key_of_priority(&keys[1], BTEqualStrategyNumber, F_INT2EQ, start.priority);
 	if (start.key.at != DT_NOBEGIN)
 		key_of_position(&keys[nkeys++], branch->row, start.key);
+	/* pending tasks are at infinity: end before them and what they left */
+	ScanKeyEntryInitialize(&keys[nkeys++], 0, 3, BTLessStrategyNumber, TIMESTAMPTZOID, InvalidOid,
+						   F_TIMESTAMPTZ_LT, TimestampTzGetDatum(DT_NOEND));
 	branch->index_scan = gq_index_beginscan(branch->generation->table, index,
 											branch->scan->snapshot, nkeys);
 	index_rescan(branch->index_scan, keys, nkeys, NULL, 0);

@@ -36,6 +36,7 @@
 #include "core/xact.h"
 #include "guc.h"
 #include "shared/shmem.h"
+#include "store/key_locks.h"
 #include "store/rotate.h"
 
 #define SMALL_PAGES (64 * 1024 * 1024 / BLCKSZ) /* deleted from, row by row */
@@ -319,6 +320,7 @@ gq_duty_clean(TimestampTz now)
 	int64		position = gq_ring_position();
 	TimestampTz next = DT_NOEND;
 
+	gq_key_locks_shrink();
 	notice_position(position, now);
 	if (rotate_if_due(position, position_since, now))
 		notice_position(++position, now);

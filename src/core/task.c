@@ -39,6 +39,8 @@ gq_task_read(GqTask *task, TupleTableSlot *slot)
 	task->started_at = read_int64(slot, GQ_ATT_STARTED_AT);
 	task->finished_at = read_int64(slot, GQ_ATT_FINISHED_AT);
 	task->expires_at = read_int64(slot, GQ_ATT_EXPIRES_AT);
+	task->run_at = read_int64(slot, GQ_ATT_RUN_AT);
+	task->place = read_int64(slot, GQ_ATT_PLACE);
 	task->type = slot->tts_values[GQ_ATT_TYPE - 1];
 	task->slot = slot;
 }
@@ -208,6 +210,10 @@ gq_task_cancel(const GqTask *task, GqChanges *changes, TimestampTz now, const ch
 	if (reason != NULL)
 		change_error(task, changes, now, reason);
 	end_lease(changes);
+
+	/* what ends before its turn leaves no gap to be looked at */
+	if (task->status == GQ_PENDING && task->place != 0)
+		gq_change_to_null(changes, GQ_ATT_PLACE);
 }
 
 void
@@ -217,10 +223,27 @@ gq_task_retry(const GqTask *task, GqChanges *changes, TimestampTz now, Timestamp
 	if (task->status != GQ_NEW)
 		gq_change(changes, GQ_ATT_ATTEMPTS, Int32GetDatum(0));
 	gq_change(changes, GQ_ATT_NEXT_ATTEMPT_AT, TimestampTzGetDatum(run_at));
+	gq_change_to_null(changes, GQ_ATT_RUN_AT);
 	gq_change_to_null(changes, GQ_ATT_FINISHED_AT);
 	gq_change_to_null(changes, GQ_ATT_RESULT);
 
 	/* else it would expire again before it is fetched */
 	if (task->expires_at != 0 && task->expires_at <= run_at)
 		gq_change_to_null(changes, GQ_ATT_EXPIRES_AT);
+}
+
+void
+gq_task_block(GqChanges *changes, TimestampTz run_at)
+{
+	gq_change(changes, GQ_ATT_STATUS, Int16GetDatum(GQ_PENDING));
+	gq_change(changes, GQ_ATT_NEXT_ATTEMPT_AT, TimestampTzGetDatum(DT_NOEND));
+	gq_change(changes, GQ_ATT_RUN_AT, TimestampTzGetDatum(run_at));
+}
+
+void
+gq_task_unblock(GqChanges *changes, TimestampTz run_at)
+{
+	gq_change(changes, GQ_ATT_STATUS, Int16GetDatum(GQ_NEW));
+	gq_change(changes, GQ_ATT_NEXT_ATTEMPT_AT, TimestampTzGetDatum(run_at));
+	gq_change_to_null(changes, GQ_ATT_RUN_AT);
 }

@@ -8,6 +8,7 @@
  *	     ▲   ▲                    │  └────release──────▶ new | error
  *	     │   └──retry── done, canceled, attempts_left
  *	  any but done, attempts_left, canceled ──cancel──▶ canceled
+ *	  pending ──(nothing is ahead of it any more)──▶ new
  *
  * The functions here say what a move changes in the row; they read no clock
  * and touch no table.
@@ -22,7 +23,7 @@
 #include "core/settings.h"
 #include "store/task_row.h"
 
-/* times are 0 where the row has NULL, as is the token */
+/* times are 0 where the row has NULL, as are token and place */
 typedef struct GqTask
 {
 	int64		id;
@@ -39,6 +40,8 @@ typedef struct GqTask
 	TimestampTz started_at;
 	TimestampTz finished_at;
 	TimestampTz expires_at;
+	TimestampTz run_at;			/* when it may start, while it is pending */
+	int64		place;			/* in the line of its ordering key */
 	Datum		type;			/* text */
 	TupleTableSlot *slot;		/* the rest of it */
 } GqTask;
@@ -73,6 +76,13 @@ extern void gq_task_release(const GqTask *task, GqChanges *changes, TimestampTz 
 extern void gq_task_cancel(const GqTask *task, GqChanges *changes, TimestampTz now,
 						   const char *reason);
 extern void gq_task_retry(const GqTask *task, GqChanges *changes, TimestampTz now, TimestampTz run_at);
+
+/* It is added, or comes back, behind others: not before `run_at`, and not before
+ * they have ended.  Its entry in the ready index is at the very end. */
+extern void gq_task_block(GqChanges *changes, TimestampTz run_at);
+
+/* Nothing is ahead of it any more: it may start at `run_at`. */
+extern void gq_task_unblock(GqChanges *changes, TimestampTz run_at);
 
 /* now + delay, capped at the end of time */
 extern TimestampTz gq_time_add(TimestampTz now, int64 delay);

@@ -18,46 +18,11 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
-#include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
 #include "compat.h"
 #include "core/task.h"
 #include "core/unique.h"
-
-static int
-compare_texts(Datum a, Datum b)
-{
-	return DatumGetInt32(DirectFunctionCall2Coll(bttextcmp, C_COLLATION_OID, a, b));
-}
-
-static int
-compare_keys(const void *a, const void *b)
-{
-	const GqUniqueKey *x = a;
-	const GqUniqueKey *y = b;
-	int			cmp = compare_texts(x->type, y->type);
-
-	return cmp != 0 ? cmp : compare_texts(x->external_id, y->external_id);
-}
-
-void
-gq_unique_lock(const GqUniqueKey *keys, int64 n)
-{
-	GqUniqueKey *sorted;
-	int64		distinct = 0;
-
-	if (n == 0)
-		return;
-	sorted = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(GqUniqueKey) * n);
-	memcpy(sorted, keys, sizeof(GqUniqueKey) * n);
-	qsort(sorted, n, sizeof(GqUniqueKey), compare_keys);
-	for (int64 i = 0; i < n; i++)
-		if (i == 0 || compare_keys(&sorted[distinct - 1], &sorted[i]) != 0)
-			sorted[distinct++] = sorted[i];
-	gq_key_locks_take(sorted, distinct);
-	pfree(sorted);
-}
 
 static bool
 in_scope(const GqTask *task, GqUniqueWhile scope)

@@ -8,15 +8,23 @@
 #ifndef GOQUE_CORE_UNIQUE_H
 #define GOQUE_CORE_UNIQUE_H
 
+#include "core/locks.h"
 #include "goque.h"
-#include "store/key_locks.h"
 
-/*
- * Nobody else can add or revive a task with one of these external ids until
- * this transaction ends.  Waits for a transaction that holds one of them, and
- * for nothing else.
- */
-extern void gq_unique_lock(const GqUniqueKey *keys, int64 n);
+typedef struct GqUniqueKey
+{
+	Datum		type;			/* both text */
+	Datum		external_id;
+} GqUniqueKey;
+
+/* What to hold so that nobody else can add or revive a task with it. */
+static inline GqKeyLock
+gq_unique_lock(GqUniqueKey key)
+{
+	GqKeyLock	lock = {GQ_LOCK_EXTERNAL_ID, key.type, key.external_id};
+
+	return lock;
+}
 
 /* Id of the youngest task with this external id in this scope, other than
  * `except`; 0: none. */

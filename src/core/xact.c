@@ -31,6 +31,8 @@
 #include "utils/timestamp.h"
 
 #include "core/claim_commit.h"
+#include "core/locks.h"
+#include "core/settle.h"
 #include "core/xact.h"
 #include "guc.h"
 #include "shared/databases.h"
@@ -488,6 +490,8 @@ forget_notes(void)
 	announce = false;
 	forget_generations = 0;
 	gq_claim_commit_reset();
+	gq_locks_forget();
+	gq_settle_forget();
 }
 
 /* ---- callbacks ---- */
@@ -497,7 +501,11 @@ transaction_ends(XactEvent event, void *arg)
 {
 	switch (event)
 	{
+		case XACT_EVENT_PRE_PREPARE:
+			gq_settle_rest();
+			break;
 		case XACT_EVENT_PRE_COMMIT:
+			gq_settle_rest();
 			gq_claim_commit_choose();
 			enter_count_window();
 			break;

@@ -1,20 +1,35 @@
 /*-------------------------------------------------------------------------
  *
  * key_locks.h
- *	  Locks on (type, external_id), any number of them in a transaction.
+ *	  Locks on keys, any number of them in a transaction.
  *
  *-------------------------------------------------------------------------
  */
 #ifndef GOQUE_STORE_KEY_LOCKS_H
 #define GOQUE_STORE_KEY_LOCKS_H
 
-typedef struct GqUniqueKey
+/* what a key is of; a call takes them in this order */
+typedef enum GqLockKind
 {
-	Datum		type;			/* both text */
-	Datum		external_id;
-} GqUniqueKey;
+	GQ_LOCK_EXTERNAL_ID = 1,
+	GQ_LOCK_LINE = 2			/* the tasks with one ordering key */
+} GqLockKind;
 
-/* In this order; the caller sorts them, against deadlocks. */
-extern void gq_key_locks_take(const GqUniqueKey *keys, int64 n);
+typedef struct GqKeyLock
+{
+	GqLockKind	kind;
+	Datum		type;			/* both text */
+	Datum		key;
+} GqKeyLock;
+
+/* In this order; the caller sorts them, against deadlocks.  Waits. */
+extern void gq_key_locks_take(const GqKeyLock *locks, int64 n);
+
+/* Take one if it is free; never waits. */
+extern bool gq_key_locks_try(const GqKeyLock *lock);
+
+/* Give back the space of past locks if there is much of it, and nobody holds
+ * one: for the keeper, whose transaction holds none. */
+extern void gq_key_locks_shrink(void);
 
 #endif							/* GOQUE_STORE_KEY_LOCKS_H */

@@ -33,6 +33,7 @@ static const char *const part_suffixes[GQ_GENERATION_PARTS] = {
 	[GQ_PART_READY] = "_ready",
 	[GQ_PART_EXTERNAL_ID] = "_external_id",
 	[GQ_PART_EXPIRES_AT] = "_expires_at",
+	[GQ_PART_LINE] = "_line",
 };
 
 static Oid	fixed[GQ_FIXED_RELATIONS];

@@ -29,6 +29,7 @@ typedef enum GqGenerationPart
 	GQ_PART_READY,
 	GQ_PART_EXTERNAL_ID,
 	GQ_PART_EXPIRES_AT,
+	GQ_PART_LINE,
 	GQ_GENERATION_PARTS
 } GqGenerationPart;
 

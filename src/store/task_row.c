@@ -239,6 +239,7 @@ insert_entries(GqGeneration *generation, TupleTableSlot *slot, GqIndexesToUpdate
 	static const int ready[] = {GQ_ATT_TYPE, GQ_ATT_PRIORITY, GQ_ATT_NEXT_ATTEMPT_AT, GQ_ATT_ID};
 	static const int external_id[] = {GQ_ATT_TYPE, GQ_ATT_EXTERNAL_ID};
 	static const int expires_at[] = {GQ_ATT_EXPIRES_AT};
+	static const int line[] = {GQ_ATT_TYPE, GQ_ATT_ORDERING_KEY, GQ_ATT_PLACE};
 	ListCell   *lc;
 
 	open_indexes(generation);
@@ -250,6 +251,8 @@ insert_entries(GqGeneration *generation, TupleTableSlot *slot, GqIndexesToUpdate
 			insert_entry(generation, GQ_PART_EXTERNAL_ID, external_id, lengthof(external_id), slot, update);
 		if (!slot->tts_isnull[GQ_ATT_EXPIRES_AT - 1])
 			insert_entry(generation, GQ_PART_EXPIRES_AT, expires_at, lengthof(expires_at), slot, update);
+		if (!slot->tts_isnull[GQ_ATT_PLACE - 1])
+			insert_entry(generation, GQ_PART_LINE, line, lengthof(line), slot, update);
 	}
 	foreach(lc, generation->others)
 	{

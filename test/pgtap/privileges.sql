@@ -130,7 +130,7 @@ INSERT INTO statements VALUES
 ('{}', 'UPDATE goque.tasks_0 SET status = 1'),
 ('{}', 'DELETE FROM goque.tasks_0'),
 ('{}', 'TRUNCATE goque.tasks_0'),
-('{}', $$INSERT INTO goque.key_locks VALUES ('a', 'b')$$),
+('{}', $$INSERT INTO goque.key_locks VALUES (1, 'a', 'b')$$),
 ('{}', $$INSERT INTO goque.settings (type) VALUES ('a')$$),
 ('{}', $$SELECT nextval('goque.task_id_seq')$$),
 ('{}', $$SELECT setval('goque.generation_seq', 5)$$),

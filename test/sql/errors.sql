@@ -82,6 +82,11 @@ SELECT pg_temp.refused('SELECT goque_fetch_any(''{}'')');
 -- error table: external_id or ordering_key longer than 1024 bytes
 SELECT pg_temp.refused('SELECT goque_add(''errors'', external_id => repeat(''e'', 1025))');
 SELECT pg_temp.refused('SELECT goque_add_many(''errors'', ARRAY[''1'', ''2'']::jsonb[], ARRAY[''ok'', repeat(''e'', 1025)])');
+SELECT pg_temp.refused('SELECT goque_add(''errors'', ordering_key => repeat(''o'', 1025))');
+SELECT pg_temp.refused('SELECT goque_add_many(''errors'', ARRAY[''1'', ''2'']::jsonb[], ordering_keys => ARRAY[''ok'', repeat(''o'', 1025)])');
+SELECT pg_temp.refused('INSERT INTO goque.tasks (type, ordering_key) VALUES (''errors'', repeat(''o'', 1025))');
+SELECT pg_temp.refused('SELECT goque_add_many(''errors'', ARRAY[''1'', ''2'']::jsonb[], ordering_keys => ''{k}'')');
+SELECT pg_temp.refused('SELECT goque_add_many(''errors'', ''{1}'', ordering_keys => ''{{a},{b}}'')');
 SELECT pg_temp.refused('SELECT * FROM goque_fetch(''errors'', worker => repeat(''w'', 129))');
 
 -- error table: unknown on_conflict, unique_while, backoff, status, privilege
@@ -204,11 +209,9 @@ SELECT regexp_replace(pg_temp.refused('SELECT goque_add(''errors'', external_id 
 SELECT regexp_replace(pg_temp.refused('SELECT goque_add_many(''errors'', ''{1,2}'', ''{free,taken}'')'), 'Task [0-9]+', 'Task ID');
 
 -- error table: after names a task that does not exist; it closes a cycle
--- (until ordering_key and after exist: 0A000)
+-- (until after exists: 0A000)
 SELECT pg_temp.refused('SELECT goque_add(''errors'', after => ''{}'')');
-SELECT pg_temp.refused('SELECT goque_add(''errors'', ordering_key => ''k'')');
 SELECT pg_temp.refused('SELECT goque_add_many(''errors'', ''{1}'', after => ''{1}'')');
-SELECT pg_temp.refused('SELECT goque_add_many(''errors'', ''{1}'', ordering_keys => ''{k}'')');
 SELECT pg_temp.refused('SELECT goque_configure(''errors'', max_running => 1)');
 SELECT pg_temp.refused('SELECT goque_configure(''errors'', rate_limit => 1)');
 SELECT pg_temp.refused('SELECT goque_configure(''errors'', rate_period => ''1 s'')');

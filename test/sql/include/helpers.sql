@@ -13,7 +13,7 @@ LANGUAGE sql AS $$
 	SELECT md5(concat(
 		(SELECT string_agg(r::text, '/' ORDER BY r.id) FROM goque.ring r),
 		(SELECT string_agg(s::text, '/' ORDER BY s.type) FROM goque.settings s),
-		(SELECT string_agg(k::text, '/' ORDER BY k.type, k.external_id) FROM goque.key_locks k)))
+		(SELECT string_agg(k::text, '/' ORDER BY k.type, k.key) FROM goque.key_locks k)))
 $$;
 
 CREATE FUNCTION pg_temp.refused(statement text) RETURNS text

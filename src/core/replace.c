@@ -1,0 +1,143 @@
+/*-------------------------------------------------------------------------
+ *
+ * replace.c
+ *	  on_conflict 'replace': a task that nobody has begun with becomes another.
+ *
+ * One that goes from one line to another leaves the first when its row is
+ * changed, and joins the second, at its end, when that is locked; in between it
+ * is pending and has no place.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "utils/timestamp.h"
+
+#include "core/change.h"
+#include "core/line.h"
+#include "core/replace.h"
+
+typedef struct Replacement
+{
+	const GqAddOptions *options;
+	const GqNewTask *task;
+	bool		all;
+} Replacement;
+
+static void
+change_options(const GqAddOptions *options, const GqNewTask *task, GqChanges *changes)
+{
+	gq_change(changes, GQ_ATT_PAYLOAD, task->payload);
+	gq_change(changes, GQ_ATT_PRIORITY, Int16GetDatum(options->priority));
+	gq_change(changes, GQ_ATT_MAX_ATTEMPTS, Int32GetDatum(options->max_attempts));
+	gq_change(changes, GQ_ATT_UNIQUE_WHILE, Int16GetDatum((int16) options->unique_while));
+	gq_change(changes, GQ_ATT_UPDATED_AT, TimestampTzGetDatum(options->now));
+	if (options->timeout != NULL)
+		gq_change(changes, GQ_ATT_TIMEOUT, IntervalPGetDatum(options->timeout));
+	else
+		gq_change_to_null(changes, GQ_ATT_TIMEOUT);
+	if (options->expires_at != 0)
+		gq_change(changes, GQ_ATT_EXPIRES_AT, TimestampTzGetDatum(options->expires_at));
+	else
+		gq_change_to_null(changes, GQ_ATT_EXPIRES_AT);
+	if (options->has_metadata)
+		gq_change(changes, GQ_ATT_METADATA, options->metadata);
+	else
+		gq_change_to_null(changes, GQ_ATT_METADATA);
+}
+
+static bool
+stays_in_line(const GqTask *old, const GqNewTask *task)
+{
+	GqKeyLock	line;
+	GqKeyLock	next = {GQ_LOCK_LINE, old->type, task->ordering_key};
+
+	if (!gq_line_of(old, &line))
+		return !task->has_ordering_key;
+	return task->has_ordering_key && gq_locks_compare(&line, &next) == 0;
+}
+
+static void
+change_line(const GqAddOptions *options, const GqNewTask *task, GqChanges *changes)
+{
+	gq_change_to_null(changes, GQ_ATT_PLACE);
+	if (task->has_ordering_key)
+	{
+		gq_change(changes, GQ_ATT_ORDERING_KEY, task->ordering_key);
+		gq_task_block(changes, options->run_at);
+	}
+	else
+	{
+		gq_change_to_null(changes, GQ_ATT_ORDERING_KEY);
+		gq_task_unblock(changes, options->run_at);
+	}
+}
+
+static bool
+decide_replace(const GqTask *old, GqDecision *decision, void *arg)
+{
+	const Replacement *replacement = arg;
+	const GqAddOptions *options = replacement->options;
+	const GqNewTask *task = replacement->task;
+	GqChanges  *changes = &decision->changes;
+
+	if ((old->status != GQ_NEW && old->status != GQ_PENDING) || old->attempts != 0)
+		return false;
+	if (old->status == GQ_PENDING && !replacement->all)
+		return false;
+	change_options(options, task, changes);
+	if (!stays_in_line(old, task))
+		change_line(options, task, changes);
+	else if (old->status == GQ_PENDING)
+		gq_change(changes, GQ_ATT_RUN_AT, TimestampTzGetDatum(options->run_at));
+	else
+		gq_change(changes, GQ_ATT_NEXT_ATTEMPT_AT, TimestampTzGetDatum(options->run_at));
+	return true;
+}
+
+static bool
+change(int64 id, GqDecide decide, Replacement *replacement)
+{
+	GqSearch   *search = gq_search_begin(NULL);
+	GqOutcome	outcome = gq_change_task(search, id, true, decide, replacement);
+
+	gq_search_end(search);
+	CommandCounterIncrement();
+	return outcome == GQ_CHANGED;
+}
+
+bool
+gq_replace(const GqAddOptions *options, const GqNewTask *task, bool all)
+{
+	Replacement replacement = {options, task, all};
+
+	if (!change(task->id, decide_replace, &replacement))
+		return false;
+	if (all)
+		gq_replace_join(options, task);
+	return true;
+}
+
+static bool
+decide_join(const GqTask *task, GqDecision *decision, void *arg)
+{
+	const Replacement *replacement = arg;
+	GqKeyLock	line;
+
+	if (task->status != GQ_PENDING || task->place != 0 || !gq_line_of(task, &line))
+		return false;
+	/* it is held, or will be when we are called again */
+	if (gq_locks_hold(&line))
+		gq_line_join(&line, &decision->changes, replacement->options->run_at);
+	return true;
+}
+
+void
+gq_replace_join(const GqAddOptions *options, const GqNewTask *task)
+{
+	Replacement replacement = {.options = options,.task = task};
+
+	if (task->has_ordering_key)
+		(void) change(task->id, decide_join, &replacement);
+}

@@ -1,0 +1,26 @@
+/*-------------------------------------------------------------------------
+ *
+ * settle.h
+ *	  What other tasks' ends mean for those that wait for them.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef GOQUE_CORE_SETTLE_H
+#define GOQUE_CORE_SETTLE_H
+
+#include "core/task.h"
+
+/* This task's line may move: it ended, or left it. */
+extern void gq_settle_note_line(const GqTask *task);
+
+/* At the end of a call that changed tasks: settle what it noted, as far as that
+ * needs no waiting. */
+extern void gq_settle_call(void);
+
+/* Before the transaction commits or is prepared: settle the rest. */
+extern void gq_settle_rest(void);
+
+/* The transaction has ended. */
+extern void gq_settle_forget(void);
+
+#endif							/* GOQUE_CORE_SETTLE_H */
