@@ -48,6 +48,7 @@ OBJS = \
 	src/core/line.o \
 	src/core/settle.o \
 	src/core/installation.o \
+	src/core/home.o \
 	src/core/finish.o \
 	src/core/heal.o \
 	src/core/retain.o \
@@ -58,6 +59,8 @@ OBJS = \
 	src/store/prepared.o \
 	src/store/relations.o \
 	src/store/ring.o \
+	src/store/sequence.o \
+	src/store/home.o \
 	src/store/task_row.o \
 	src/store/task_ids.o \
 	src/store/types_in_use.o \

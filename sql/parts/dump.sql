@@ -1,8 +1,9 @@
 -- What pg_dump keeps: tasks, settings, and the sequences that number them.
 --
--- Not goque.key_locks, which is always empty, and not goque.emptied_seq: it holds
--- a transaction id, which means nothing on another server. (pg_upgrade carries
--- both over, with the transaction ids.)
+-- Not goque.key_locks, which is always empty, not goque.emptied_seq: it holds a
+-- transaction id, which means nothing on another server, and not
+-- goque.installation_seq, which tells a copy from the original. (pg_upgrade carries
+-- all of them over, with the transaction ids.)
 
 SELECT pg_catalog.pg_extension_config_dump('goque.settings', '');
 SELECT pg_catalog.pg_extension_config_dump('goque.task_id_seq', '');

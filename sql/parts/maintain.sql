@@ -26,6 +26,14 @@ COMMENT ON FUNCTION goque.announce() IS
 'tells the launcher, at commit, that this database has goque';
 REVOKE ALL ON FUNCTION goque.announce() FROM PUBLIC;
 
+CREATE FUNCTION goque.home()
+RETURNS text
+LANGUAGE C STABLE
+AS 'MODULE_PATHNAME', 'goque_home';
+COMMENT ON FUNCTION goque.home() IS
+'what tells this database from its copies: schedules and processors with another home are off';
+REVOKE ALL ON FUNCTION goque.home() FROM PUBLIC;
+
 CREATE FUNCTION goque.generation_changed()
 RETURNS trigger
 LANGUAGE C

@@ -29,6 +29,13 @@ COMMENT ON SEQUENCE goque.generation_seq IS 'number of the current generation: i
 CREATE SEQUENCE goque.emptied_seq AS bigint MINVALUE 0 START 0;
 COMMENT ON SEQUENCE goque.emptied_seq IS 'transaction that last emptied a generation: an older snapshot must not read the ring';
 
+-- Not dumped, and not replicated: what tells this installation from a copy of it
+-- (src/core/home.c).
+CREATE SEQUENCE goque.installation_seq AS bigint MINVALUE -9223372036854775808;
+COMMENT ON SEQUENCE goque.installation_seq IS 'a random number, drawn by CREATE EXTENSION: schedules and processors that were set up elsewhere stay off here';
+SELECT pg_catalog.setval('goque.installation_seq',
+	pg_catalog.hashtextextended(pg_catalog.gen_random_uuid()::pg_catalog.text, 0));
+
 CREATE TABLE goque.settings (
 	type				text COLLATE "C" NOT NULL PRIMARY KEY,	-- '' is the database's default
 	max_attempts		int,

@@ -18,6 +18,7 @@
 #include "utils/builtins.h"
 
 #include "api/args.h"
+#include "core/home.h"
 #include "core/settings.h"
 #include "guc.h"
 
@@ -245,6 +246,8 @@ goque_resume(PG_FUNCTION_ARGS)
 
 	gq_require_writable("goque_resume()");
 	gq_settings_pause(type, false);
+	if (PG_ARGISNULL(0))
+		gq_home_take_over();
 	PG_RETURN_VOID();
 }
 

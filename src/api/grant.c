@@ -114,7 +114,8 @@ static const FunctionGrant function_grants[] = {
 	{"settings_of", MONITOR | ADMIN},
 	{"leases", MONITOR | ADMIN},
 	{"worker_list", MONITOR | ADMIN},
-	{"server_state", MONITOR | ADMIN}
+	{"server_state", MONITOR | ADMIN},
+	{"home", MONITOR | ADMIN}
 };
 
 typedef struct ViewGrant

@@ -8,11 +8,13 @@
 #include "postgres.h"
 
 #include "commands/trigger.h"
+#include "utils/builtins.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
 #include "api/args.h"
+#include "core/home.h"
 #include "core/installation.h"
 #include "core/maintain.h"
 #include "core/xact.h"
@@ -20,6 +22,7 @@
 PG_FUNCTION_INFO_V1(goque_heal);
 PG_FUNCTION_INFO_V1(goque_clean);
 PG_FUNCTION_INFO_V1(goque_announce);
+PG_FUNCTION_INFO_V1(goque_home);
 PG_FUNCTION_INFO_V1(goque_snapshot_guard);
 PG_FUNCTION_INFO_V1(goque_generation_changed);
 
@@ -65,6 +68,15 @@ goque_announce(PG_FUNCTION_ARGS)
 {
 	gq_xact_announce();
 	PG_RETURN_VOID();
+}
+
+/*
+ * goque.home() returns text
+ */
+Datum
+goque_home(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_TEXT_P(cstring_to_text(gq_home()));
 }
 
 /*

@@ -25,6 +25,7 @@ static const char *const fixed_names[GQ_FIXED_RELATIONS] = {
 	[GQ_REL_TASK_ID_SEQ] = "task_id_seq",
 	[GQ_REL_GENERATION_SEQ] = "generation_seq",
 	[GQ_REL_EMPTIED_SEQ] = "emptied_seq",
+	[GQ_REL_INSTALLATION_SEQ] = "installation_seq",
 };
 
 static const char *const part_suffixes[GQ_GENERATION_PARTS] = {

@@ -17,7 +17,6 @@
 #include "access/table.h"
 #include "access/transam.h"
 #include "access/xact.h"
-#include "commands/sequence.h"
 #include "miscadmin.h"
 #include "storage/bufmgr.h"
 #include "storage/lmgr.h"
@@ -26,38 +25,12 @@
 
 #include "compat.h"
 #include "store/ring.h"
-
-static int64
-read_sequence(Oid relid)
-{
-	Relation	rel = relation_open(relid, AccessShareLock);
-	Buffer		buffer = ReadBuffer(rel, 0);
-	Page		page;
-	HeapTupleData tuple;
-	ItemId		item;
-	int64		value;
-
-	LockBuffer(buffer, BUFFER_LOCK_SHARE);
-	page = BufferGetPage(buffer);
-	item = PageGetItemId(page, FirstOffsetNumber);
-	tuple.t_data = (HeapTupleHeader) PageGetItem(page, item);
-	tuple.t_len = ItemIdGetLength(item);
-	value = ((Form_pg_sequence_data) GETSTRUCT(&tuple))->last_value;
-	UnlockReleaseBuffer(buffer);
-	relation_close(rel, AccessShareLock);
-	return value;
-}
-
-static void
-write_sequence(Oid relid, int64 value)
-{
-	DirectFunctionCall2(setval_oid, ObjectIdGetDatum(relid), Int64GetDatum(value));
-}
+#include "store/sequence.h"
 
 int64
 gq_ring_position(void)
 {
-	return read_sequence(gq_relid(GQ_REL_GENERATION_SEQ));
+	return gq_sequence_read(gq_relid(GQ_REL_GENERATION_SEQ));
 }
 
 int
@@ -69,7 +42,7 @@ gq_ring_current(void)
 void
 gq_ring_advance(int64 position)
 {
-	write_sequence(gq_relid(GQ_REL_GENERATION_SEQ), position);
+	gq_sequence_write(gq_relid(GQ_REL_GENERATION_SEQ), position);
 }
 
 /*
@@ -183,7 +156,7 @@ gq_generation_is_void(int number)
 bool
 gq_ring_is_emptied_since(Snapshot snapshot)
 {
-	int64		mark = read_sequence(gq_relid(GQ_REL_EMPTIED_SEQ));
+	int64		mark = gq_sequence_read(gq_relid(GQ_REL_EMPTIED_SEQ));
 	FullTransactionId emptied = FullTransactionIdFromU64((uint64) mark);
 	FullTransactionId next = ReadNextFullTransactionId();
 
@@ -215,6 +188,6 @@ gq_ring_check_snapshot(Snapshot snapshot)
 void
 gq_ring_mark_emptied(void)
 {
-	write_sequence(gq_relid(GQ_REL_EMPTIED_SEQ),
+	gq_sequence_write(gq_relid(GQ_REL_EMPTIED_SEQ),
 				   (int64) U64FromFullTransactionId(GetTopFullTransactionId()));
 }

@@ -26,7 +26,7 @@ SELECT set_eq(
 	$$SELECT relkind::text, relname::text FROM relations$$,
 	$$SELECT kind, unnest(names) FROM (VALUES
 		('r', ARRAY['settings', 'key_locks', 'tasks_0', 'tasks_1', 'tasks_2', 'tasks_3', 'tasks_4', 'tasks_5', 'tasks_6', 'tasks_7']),
-		('S', ARRAY['task_id_seq', 'generation_seq', 'emptied_seq']),
+		('S', ARRAY['task_id_seq', 'generation_seq', 'emptied_seq', 'installation_seq']),
 		('v', ARRAY['tasks', 'task_types', 'stats', 'workers', 'health', 'ring', 'type_names'])) v(kind, names)$$,
 	'tables, sequences and views of the extension (F45: made by its script, never at run time)');
 
@@ -171,7 +171,7 @@ SELECT is_empty($$SELECT relname, grantee, privilege_type FROM relations, aclexp
 SELECT is_empty($$SELECT signature FROM functions WHERE proname LIKE 'goque\_%' AND (provolatile <> 'v' OR proparallel <> 'u' OR proisstrict OR proleakproof OR proretset <> (pg_get_function_result(oid) LIKE 'SETOF %'))$$,
 	'what changes tasks is volatile, never run in a parallel worker (F13), and called with NULLs');
 SELECT set_eq($$SELECT proname::text FROM functions WHERE proname NOT LIKE 'goque\_%' AND provolatile = 's'$$,
-	ARRAY['snapshot_guard', 'may_see_payload', 'types_in_use', 'type_counters', 'frontier', 'count_tasks', 'count_waiting', 'settings_of', 'leases', 'worker_list', 'server_state'],
+	ARRAY['snapshot_guard', 'may_see_payload', 'types_in_use', 'type_counters', 'frontier', 'count_tasks', 'count_waiting', 'settings_of', 'leases', 'worker_list', 'server_state', 'home'],
 	'what the views call is stable: goque.snapshot_guard must not be volatile, or it would not be called on an empty table (D4)');
 SELECT is((SELECT array_agg(DISTINCT probin) FROM functions WHERE lanname = 'c'), ARRAY['$libdir/goque'], 'the functions in C are in the library of the extension');
 SELECT is_empty($$SELECT signature, prosrc FROM functions WHERE lanname = 'c' AND prosrc <> regexp_replace(proname, '^(goque_)?', 'goque_')$$,

@@ -85,6 +85,7 @@ INSERT INTO calls VALUES
 ('leases', '{monitor,admin}', 'SELECT goque.leases()'),
 ('worker_list', '{monitor,admin}', 'SELECT goque.worker_list()'),
 ('server_state', '{monitor,admin}', 'SELECT goque.server_state()'),
+('home', '{monitor,admin}', 'SELECT goque.home()'),
 -- for the owner alone
 ('frontier', '{}', $$SELECT goque.frontier('a', 0, 0)$$),
 ('announce', '{}', 'SELECT goque.announce()'),

@@ -1,0 +1,82 @@
+# F47: a copy of a database is told from the original: a restored dump, CREATE
+# DATABASE ... TEMPLATE.  A crash, a promotion and pg_upgrade make no copy.
+use strict;
+use warnings;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+use GoqueNode;
+
+my $node = GoqueNode::new_node('copies', init => [ allows_streaming => 1 ]);
+my $dir = PostgreSQL::Test::Utils::tempdir();
+
+sub home
+{
+	my ($n, $db) = @_;
+
+	return $n->safe_psql($db || 'postgres', 'SELECT goque.home()');
+}
+
+my $home = home($node);
+like($home, qr{^[0-9a-f]{16}/\d+$}, 'an installation has a number');
+
+# ---- copies ----
+
+$node->safe_psql('postgres', 'CREATE DATABASE other');
+$node->safe_psql('other', 'CREATE EXTENSION goque');
+my $other = home($node, 'other');
+my %seen = ($home => 1);
+ok(!$seen{$other}++, 'another database has another');
+
+$node->command_ok([ 'pg_dump', '-f', "$dir/plain", $node->connstr('postgres') ], 'pg_dump');
+unlike(slurp_file("$dir/plain"), qr/installation_seq/, 'the number is not dumped');
+$node->safe_psql('postgres', 'CREATE DATABASE plain');
+$node->command_ok([ 'psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr('plain'), '-f', "$dir/plain" ], 'restored');
+ok(!$seen{ home($node, 'plain') }++, 'a restored dump has another');
+
+$node->command_ok([ 'pg_dump', '--data-only', '-f', "$dir/data_only", $node->connstr('postgres') ], 'pg_dump --data-only');
+$node->command_ok([ 'psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr('other'), '-f', "$dir/data_only" ], 'restored');
+is(home($node, 'other'), $other, 'data alone changes nothing in the database that it is restored to');
+
+$node->safe_psql('template1', 'CREATE DATABASE copy TEMPLATE other');
+ok(!$seen{ home($node, 'copy') }++, 'a copy by TEMPLATE has another');
+
+$node->safe_psql('template1', 'ALTER DATABASE other RENAME TO renamed');
+is(home($node, 'renamed'), $other, 'a renamed database keeps its own');
+
+$node->safe_psql('plain', 'DROP EXTENSION goque; CREATE EXTENSION goque');
+ok(!$seen{ home($node, 'plain') }++, 'a new extension has another');
+
+# ---- no copies ----
+
+$node->stop('immediate');
+$node->start;
+is(home($node), $home, 'a crash changes nothing');
+
+$node->backup('base');
+my $standby = PostgreSQL::Test::Cluster->new('standby');
+$standby->init_from_backup($node, 'base', has_streaming => 1);
+$standby->start;
+is(home($standby), $home, 'a standby has it too');
+$standby->promote;
+is(home($standby), $home, '... and keeps it when it is promoted');
+$standby->stop;
+
+# To the same version: what pg_upgrade carries over is the same in any.
+$node->stop;
+my $new = GoqueNode::new_node('upgraded', start => 0);
+my $bindir = $node->config_data('--bindir');
+mkdir "$dir/upgrade" or die;	# for its logs
+chdir "$dir/upgrade";
+$node->command_ok(
+	[
+		'pg_upgrade', '--no-sync', '-b', $bindir, '-B', $bindir, '-s', $new->host,
+		'-d', $node->data_dir, '-D', $new->data_dir, '-p', $node->port, '-P', $new->port
+	],
+	'pg_upgrade');
+$new->start;
+is(home($new), $home, 'an upgraded server keeps it');
+is(home($new, 'renamed'), $other, '... in all databases');
+is(GoqueNode::bad_log_lines($new), '', 'the log is clean');
+$new->stop;
+done_testing();
