@@ -21,6 +21,7 @@ OBJS = \
 	src/guc.o \
 	src/api/args.o \
 	src/api/batch.o \
+	src/api/owner.o \
 	src/api/add.o \
 	src/api/fetch.o \
 	src/api/finish.o \

@@ -1,7 +1,8 @@
 -- Adding tasks.
 --
 -- Functions that act for a caller run with the owner's rights under a pinned
--- path.  None is STRICT: what a null means is decided in C.
+-- path; goque_add, goque_fetch and goque_complete see to it themselves, in C
+-- (src/api/owner.c).  None is STRICT: what a null means is decided in C.
 
 CREATE FUNCTION goque_add(
 	type text,
@@ -20,7 +21,6 @@ CREATE FUNCTION goque_add(
 	expires_in interval DEFAULT NULL)
 RETURNS bigint
 LANGUAGE C COST 100
-SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'goque_add';
 COMMENT ON FUNCTION goque_add(text, jsonb, text, int, timestamptz, interval, int, interval, text, bigint[], jsonb, text, text, interval) IS
 'adds a task; returns its id. Workers see it when the transaction commits';

@@ -8,7 +8,6 @@ CREATE FUNCTION goque_fetch(
 	worker text DEFAULT NULL)
 RETURNS SETOF goque.task
 LANGUAGE C COST 1000 ROWS 10
-SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'goque_fetch';
 COMMENT ON FUNCTION goque_fetch(text, int, interval, interval, text) IS
 'takes ready tasks of a type and leases them to the caller, best first; waits for one if told to (at most 1 minute)';

@@ -7,7 +7,6 @@
 CREATE FUNCTION goque_complete(id bigint, token bigint DEFAULT 0, result jsonb DEFAULT NULL)
 RETURNS boolean
 LANGUAGE C COST 100
-SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'goque_complete';
 COMMENT ON FUNCTION goque_complete(bigint, bigint, jsonb) IS
 'finishes a task as done; true if this call did it, false if the lease did not hold';

@@ -18,6 +18,7 @@
 #include "utils/tuplestore.h"
 
 #include "api/args.h"
+#include "api/owner.h"
 #include "core/add.h"
 #include "core/settings.h"
 #include "core/size.h"
@@ -164,15 +165,8 @@ read_task(GqNewTask *task, Argument payload, Argument external_id, Argument orde
 
 /* ---- functions ---- */
 
-/*
- * goque_add(type, payload, external_id, priority, run_at, delay, max_attempts,
- *			 timeout, ordering_key, after, metadata, on_conflict, unique_while,
- *			 expires_in) returns bigint
- *
- * Adds a task; returns its id, or that of the existing one, or NULL (skipped).
- */
-Datum
-goque_add(PG_FUNCTION_ARGS)
+static Datum
+add_one(PG_FUNCTION_ARGS)
 {
 	char	   *type = gq_arg_type(fcinfo, 0);
 	GqAddOptions add;
@@ -200,6 +194,19 @@ goque_add(PG_FUNCTION_ARGS)
 	if (task.id == 0)
 		PG_RETURN_NULL();
 	PG_RETURN_INT64(task.id);
+}
+
+/*
+ * goque_add(type, payload, external_id, priority, run_at, delay, max_attempts,
+ *			 timeout, ordering_key, after, metadata, on_conflict, unique_while,
+ *			 expires_in) returns bigint
+ *
+ * Adds a task; returns its id, or that of the existing one, or NULL (skipped).
+ */
+Datum
+goque_add(PG_FUNCTION_ARGS)
+{
+	return gq_as_owner(fcinfo, add_one);
 }
 
 /* An array with an element for each payload, or none. */

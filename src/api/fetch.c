@@ -17,6 +17,7 @@
 #include "utils/tuplestore.h"
 
 #include "api/args.h"
+#include "api/owner.h"
 #include "core/change.h"
 #include "core/claim.h"
 #include "core/interval.h"
@@ -158,6 +159,17 @@ fetch(FunctionCallInfo fcinfo, GqClaim *claim, const char *function)
 	return (Datum) 0;
 }
 
+static Datum
+fetch_type(PG_FUNCTION_ARGS)
+{
+	GqClaim		claim = {0};
+	char	   *type = gq_arg_type(fcinfo, 0);
+
+	claim.types = &type;
+	claim.ntypes = 1;
+	return fetch(fcinfo, &claim, "goque_fetch()");
+}
+
 /*
  * goque_fetch(type, max_tasks, lease, wait, worker) returns setof goque.task
  *
@@ -166,12 +178,7 @@ fetch(FunctionCallInfo fcinfo, GqClaim *claim, const char *function)
 Datum
 goque_fetch(PG_FUNCTION_ARGS)
 {
-	GqClaim		claim = {0};
-	char	   *type = gq_arg_type(fcinfo, 0);
-
-	claim.types = &type;
-	claim.ntypes = 1;
-	return fetch(fcinfo, &claim, "goque_fetch()");
+	return gq_as_owner(fcinfo, fetch_type);
 }
 
 /*

@@ -13,6 +13,7 @@
 
 #include "api/args.h"
 #include "api/batch.h"
+#include "api/owner.h"
 #include "core/finish.h"
 #include "core/status.h"
 
@@ -35,6 +36,17 @@ read_span(FunctionCallInfo fcinfo, int n, const char *arg, bool zero_allowed, in
 
 /* ---- complete ---- */
 
+static Datum
+complete(PG_FUNCTION_ARGS)
+{
+	int64		id = gq_arg_int64(fcinfo, 0, "id");
+	int64		token = gq_arg_int64(fcinfo, 1, "token");
+	bool		has_result = !PG_ARGISNULL(2);
+
+	gq_require_writable("goque_complete()");
+	PG_RETURN_BOOL(gq_complete(NULL, id, token, has_result, has_result ? PG_GETARG_DATUM(2) : (Datum) 0));
+}
+
 /*
  * goque_complete(id, token, result) returns boolean
  *
@@ -43,12 +55,7 @@ read_span(FunctionCallInfo fcinfo, int n, const char *arg, bool zero_allowed, in
 Datum
 goque_complete(PG_FUNCTION_ARGS)
 {
-	int64		id = gq_arg_int64(fcinfo, 0, "id");
-	int64		token = gq_arg_int64(fcinfo, 1, "token");
-	bool		has_result = !PG_ARGISNULL(2);
-
-	gq_require_writable("goque_complete()");
-	PG_RETURN_BOOL(gq_complete(NULL, id, token, has_result, has_result ? PG_GETARG_DATUM(2) : (Datum) 0));
+	return gq_as_owner(fcinfo, complete);
 }
 
 typedef struct Values

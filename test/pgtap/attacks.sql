@@ -1,7 +1,7 @@
 -- Attacks by names: decoys in the path of the caller, overloads beside our functions,
 -- objects that are there before CREATE EXTENSION, schemas whose names are SQL.
 BEGIN;
-SELECT plan(20);
+SELECT plan(25);
 
 CREATE ROLE gq_victim;
 CREATE ROLE gq_attacker;
@@ -101,6 +101,38 @@ SELECT is(pg_temp.under_decoys(replace(statement, 'HOME', :'home')), 'went on', 
 	($$SELECT * FROM goque.tasks$$),
 	($$SELECT * FROM goque.stats, goque.task_types, goque.workers$$),
 	($$SELECT * FROM goque.health$$)) v(statement);
+
+-- goque_add, goque_fetch and goque_complete switch rights and path in C: what an
+-- index of the owner's calls meanwhile sees that it is the owner, with a pinned path.
+CREATE FUNCTION seen(status smallint) RETURNS text IMMUTABLE LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM pg_catalog.set_config('gq.seen', pg_catalog.format('%s %s', current_user, pg_catalog.current_setting('search_path')), false);
+	RETURN status;
+END
+$$;
+REVOKE ALL ON FUNCTION seen(smallint) FROM PUBLIC;
+DO $$
+BEGIN
+	FOR g IN 0..7 LOOP
+		EXECUTE pg_catalog.format('CREATE INDEX ON goque.tasks_%s (seen(status))', g);
+	END LOOP;
+END
+$$;
+CREATE FUNCTION pg_temp.seen_in(statement text) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM pg_catalog.set_config('gq.seen', 'nothing', false);
+	RETURN pg_temp.under_decoys(statement) OPERATOR(pg_catalog.||) ': ' OPERATOR(pg_catalog.||) pg_catalog.current_setting('gq.seen');
+END
+$$;
+SELECT is(pg_temp.seen_in(replace(replace(statement, 'HOME', :'home'), 'ID', currval('goque.task_id_seq')::text)), format('went on: %s pg_catalog, pg_temp', current_user), 'A1, A7: as owner: ' || statement)
+FROM (VALUES
+	($$SELECT HOME.goque_add('as owner', '1'::pg_catalog.jsonb)$$),
+	($$SELECT HOME.goque_fetch('as owner')$$),
+	($$SELECT HOME.goque_complete(ID::pg_catalog.int8)$$)) v(statement);
+SET LOCAL ROLE gq_victim;
+SELECT is(pg_temp.under_decoys(format('SELECT %I.goque_add(NULL)', :'home')), '22004 argument "type" must not be null', 'A7: an error in one of them');
+SELECT is(current_user, 'gq_victim', 'A7: leaves nobody with the rights of the owner');
+RESET ROLE;
 
 -- ---- A3: planted before CREATE EXTENSION ----
 

@@ -1,0 +1,57 @@
+/*-------------------------------------------------------------------------
+ *
+ * owner.c
+ *	  Acting with the owner's rights, for the calls that every task pays:
+ *	  goque_add, goque_fetch, goque_complete.
+ *
+ * All other functions say SECURITY DEFINER SET search_path in SQL.  That costs
+ * an eighth of the server's time for a task, most of it for the path: it is
+ * parsed, set, restored, and looked up anew by the caller's next statement.
+ * These three do the same by other means:
+ *
+ *	- The rights are switched as fmgr_security_definer() does it.  After an error
+ *	  the end of the (sub)transaction switches them back, there as here.
+ *	- The path is not set, since nothing is resolved by it: relations are found
+ *	  by schema and name, rows through the access methods, operators by OID, and
+ *	  no statement is run.  The one thing that may hold a name is an expression
+ *	  of an index that the owner added to a table of goque's; it is evaluated
+ *	  under a pinned path (store/task_row.c).
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "catalog/pg_proc.h"
+#include "miscadmin.h"
+#include "utils/syscache.h"
+
+#include "api/owner.h"
+
+static Oid
+owner_of(Oid function)
+{
+	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
+	Oid			owner;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for function %u", function);
+	owner = ((Form_pg_proc) GETSTRUCT(tuple))->proowner;
+	ReleaseSysCache(tuple);
+	return owner;
+}
+
+Datum
+gq_as_owner(FunctionCallInfo fcinfo, PGFunction body)
+{
+	Oid			caller;
+	int			context;
+	Datum		result;
+
+	GetUserIdAndSecContext(&caller, &context);
+	SetUserIdAndSecContext(owner_of(fcinfo->flinfo->fn_oid),
+						   context | SECURITY_LOCAL_USERID_CHANGE);
+	result = body(fcinfo);
+	SetUserIdAndSecContext(caller, context);
+	return result;
+}
