@@ -35,6 +35,7 @@ OBJS = \
 	src/core/settings.o \
 	src/core/backoff.o \
 	src/core/ready.o \
+	src/core/ready_index.o \
 	src/core/claim.o \
 	src/core/claim_commit.o \
 	src/core/output.o \
@@ -70,6 +71,7 @@ OBJS = \
 	src/store/settings.o \
 	src/shared/shmem.o \
 	src/shared/types.o \
+	src/shared/prepared_keys.o \
 	src/shared/totals_file.o \
 	src/shared/wait_lines.o \
 	src/shared/wakeup.o \

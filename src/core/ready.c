@@ -40,9 +40,12 @@
 #include "compat.h"
 #include "core/installation.h"
 #include "core/ready.h"
+#include "core/ready_index.h"
 #include "core/xact.h"
+#include "shared/prepared_keys.h"
 #include "shared/shmem.h"
 #include "shared/wakeup.h"
+#include "store/prepared.h"
 #include "store/types_in_use.h"
 
 /* where a branch stands: of its current task, or below it */
@@ -67,6 +70,9 @@ typedef struct Branch
 	ScanKeyData row[2];			/* where it begins; its key points here */
 	TupleTableSlot *slot;
 	bool		at_task;		/* position is that of a ready task, in slot */
+	int			passed;			/* entries since the frontier was last
+								 * published */
+	bool		partial;		/* it begins anywhere: publish nothing */
 	bool		kept;			/* one of this priority is still to be had: */
 	GqKey		kept_key;		/* the frontier stays here */
 	Position	position;
@@ -85,6 +91,12 @@ struct GqReadyScan
 };
 
 static const GqKey first_key = {DT_NOBEGIN, 0};
+
+/* a long walk publishes its way every so many entries */
+#define PUBLISH_EVERY 1024
+
+/* one core's time for each of a check from the beginning */
+#define CHECK_PAUSE 100
 
 static Position
 position_at(int priority, GqKey key)
@@ -108,66 +120,13 @@ compare_branches(const pairingheap_node *a, const pairingheap_node *b, void *arg
 	return -gq_key_cmp(pa->key, pb->key);
 }
 
-/* ---- index keys ---- */
-
-static void
-key_of_type(ScanKey key, Datum type)
-{
-	ScanKeyEntryInitialize(key, 0, 1, BTEqualStrategyNumber, TEXTOID, C_COLLATION_OID,
-						   F_TEXTEQ, type);
-}
-
-static void
-key_of_priority(ScanKey key, StrategyNumber strategy, RegProcedure procedure, int priority)
-{
-	ScanKeyEntryInitialize(key, 0, 2, strategy, INT2OID, InvalidOid, procedure,
-						   Int16GetDatum((int16) priority));
-}
-
-/* (next_attempt_at, id) >= (from.at, from.id); `row` has room for the two */
-static void
-key_of_position(ScanKey key, ScanKey row, GqKey from)
-{
-	ScanKeyEntryInitialize(&row[0], SK_ROW_MEMBER, 3, BTGreaterEqualStrategyNumber,
-						   TIMESTAMPTZOID, InvalidOid, F_TIMESTAMPTZ_CMP,
-						   TimestampTzGetDatum(from.at));
-	ScanKeyEntryInitialize(&row[1], SK_ROW_MEMBER | SK_ROW_END, 4, BTGreaterEqualStrategyNumber,
-						   INT8OID, InvalidOid, F_BTINT8CMP, Int64GetDatum(from.id));
-	MemSet(key, 0, sizeof(ScanKeyData));
-	key->sk_flags = SK_ROW_HEADER;
-	key->sk_attno = 3;
-	key->sk_strategy = BTGreaterEqualStrategyNumber;
-	key->sk_argument = PointerGetDatum(row);
-}
-
 /* ---- priorities ---- */
 
-/* The smallest priority from `from` on that has an entry in the index, visible
- * or not; false: none. */
 static bool
 next_priority_in_index(Branch *branch, int from, int *priority)
 {
-	Relation	index = gq_generation_index(branch->generation, GQ_PART_READY);
-	IndexScanDesc scan;
-	ScanKeyData keys[2];
-	bool		found;
-
-	if (from > PG_INT16_MAX)
-		return false;
-	key_of_type(&keys[0], branch->type);
-	key_of_priority(&keys[1], BTGreaterEqualStrategyNumber, F_INT2GE, from);
-	scan = gq_index_beginscan(branch->generation->table, index, branch->scan->snapshot, 2);
-	scan->xs_want_itup = true;
-	index_rescan(scan, keys, 2, NULL, 0);
-	found = index_getnext_tid(scan, ForwardScanDirection) != NULL;
-	if (found)
-	{
-		bool		isnull;
-
-		*priority = DatumGetInt16(index_getattr(scan->xs_itup, 2, scan->xs_itupdesc, &isnull));
-	}
-	index_endscan(scan);
-	return found;
+	return gq_ready_next_priority(branch->generation, branch->type, from, branch->scan->snapshot,
+								  priority);
 }
 
 static const GqCell *
@@ -258,25 +217,30 @@ next_start(Branch *branch, int from, Position *start)
 static void
 publish(Branch *branch, GqKey key)
 {
-	if (branch->entry != NULL)
+	if (branch->entry != NULL && !branch->partial)
 		(void) gq_frontier_advance(branch->entry, branch->number, branch->position.priority, key,
 								   branch->since);
+}
+
+/*
+ * The frontier, as far as this walk has come.  After a crash the first walks
+ * pass all finished tasks: what one of them has passed others need not, nor it
+ * itself again, should it be canceled.
+ */
+static void
+publish_so_far(Branch *branch)
+{
+	publish(branch, branch->kept ? branch->kept_key : branch->position.key);
+	branch->passed = 0;
 }
 
 static void
 begin_priority(Branch *branch, Position start)
 {
 	Relation	index = gq_generation_index(branch->generation, GQ_PART_READY);
-	ScanKeyData keys[4];
-	int			nkeys = 2;
+	ScanKeyData keys[GQ_READY_KEYS];
+	int			nkeys = gq_ready_keys(keys, branch->row, branch->type, start.priority, start.key);
 
-	key_of_type(&keys[0], branch->type);
-	key_of_priority(&keys[1], BTEqualStrategyNumber, F_INT2EQ, start.priority);
-	if (start.key.at != DT_NOBEGIN)
-		key_of_position(&keys[nkeys++], branch->row, start.key);
-	/* pending tasks are at infinity: end before them and what they left */
-	ScanKeyEntryInitialize(&keys[nkeys++], 0, 3, BTLessStrategyNumber, TIMESTAMPTZOID, InvalidOid,
-						   F_TIMESTAMPTZ_LT, TimestampTzGetDatum(DT_NOEND));
 	branch->index_scan = gq_index_beginscan(branch->generation->table, index,
 											branch->scan->snapshot, nkeys);
 	index_rescan(branch->index_scan, keys, nkeys, NULL, 0);
@@ -313,6 +277,8 @@ walk_priority(Branch *branch)
 		}
 		if (gq_task_is_ready(&branch->task, scan->now))
 			return true;
+		if (++branch->passed == PUBLISH_EVERY)
+			publish_so_far(branch);
 	}
 	end_priority(branch, end);
 	return false;
@@ -543,18 +509,19 @@ is_hidden(const GqFrontier *known, const Position *position)
 	return gq_key_cmp(position->key, cell->frontier) < 0;
 }
 
-/* Look at the first ready task of each priority. */
+/* Look at the first ready task of each priority, from a key on. */
 static int
-check_branch(Branch *branch, const GqFrontier *known)
+check_branch(Branch *branch, const GqFrontier *known, GqKey key)
 {
 	Position	start;
 	int			from = PG_INT16_MIN;
 	int			hidden = 0;
 
+	branch->partial = key.at != DT_NOBEGIN;
 	open_branch(branch);
 	while (next_start(branch, from, &start))
 	{
-		begin_priority(branch, start);
+		begin_priority(branch, position_at(start.priority, key));
 		if (walk_priority(branch))
 		{
 			if (is_hidden(known, &branch->position))
@@ -570,19 +537,14 @@ check_branch(Branch *branch, const GqFrontier *known)
 	return hidden;
 }
 
-int
-gq_ready_check(const char *type, TimestampTz now)
+static int
+check_from(GqType *entry, const char *type, TimestampTz now, GqKey key)
 {
-	GqType	   *entry = gq_type_of(type);
 	GqFrontier	known[GQ_GENERATIONS];
-	GqReadyScan *scan;
-	uint64		since;
+	uint64		since = gq_frontier_read(entry, known);
+	GqReadyScan *scan = make_scan(now);
 	int			hidden = 0;
 
-	if (entry == NULL)
-		return 0;
-	since = gq_frontier_read(entry, known);
-	scan = make_scan(now);
 	take_snapshot(scan);
 	for (int g = 0; g < GQ_GENERATIONS; g++)
 	{
@@ -591,9 +553,45 @@ gq_ready_check(const char *type, TimestampTz now)
 		if (gq_generation_is_void(g) || (known[g].ncells == 0 && !known[g].complete))
 			continue;
 		hidden += check_branch(make_branch(scan, CStringGetTextDatum(type), entry, g, &unknown, since),
-							   &known[g]);
+							   &known[g], key);
 	}
 	gq_ready_end(scan);
+	return hidden;
+}
+
+/* From the beginning, if that is not too much to do again so soon. */
+static int
+check_all(GqType *entry, const char *type, TimestampTz now, bool at_once)
+{
+	TimestampTz started = GetCurrentTimestamp();
+	int			hidden;
+
+	if (now < entry->full_check_at && !at_once)
+		return 0;
+	hidden = check_from(entry, type, now, first_key);
+	entry->full_check_at = now + CHECK_PAUSE * (GetCurrentTimestamp() - started);
+	return hidden;
+}
+
+int
+gq_ready_check(const char *type, TimestampTz now, bool all)
+{
+	GqType	   *entry = gq_type_of(type);
+	GqKey		key;
+	uint32		in_doubt;
+	bool		pending;
+	int			hidden;
+
+	if (entry == NULL)
+		return 0;
+	/* in this order: what is prepared after the second is not in the first */
+	in_doubt = gq_prepared_read(entry, &key);
+	pending = in_doubt > 0 && gq_prepared_pending();
+	hidden = check_all(entry, type, now, all);
+	if (in_doubt > 0)
+		hidden += check_from(entry, type, now, key);
+	if (in_doubt > 0 && !pending)
+		gq_prepared_forget(entry, in_doubt);
 	if (hidden > 0)
 		gq_wake(entry, hidden);
 	return hidden;

@@ -37,9 +37,11 @@ extern TimestampTz gq_ready_next_due(const GqReadyScan *scan);
 extern void gq_ready_end(GqReadyScan *scan);
 
 /*
- * Walk a type from the beginning, whatever its frontiers say, and lower those
- * that hide a ready task.  Returns how many did.
+ * Walk a type whatever its frontiers say, and lower those that hide a ready task;
+ * returns how many did.  From the beginning, but (unless `all`) not in more than a
+ * hundredth of the time; and each time from what a prepared transaction may have
+ * left.
  */
-extern int	gq_ready_check(const char *type, TimestampTz now);
+extern int	gq_ready_check(const char *type, TimestampTz now, bool all);
 
 #endif							/* GOQUE_CORE_READY_H */

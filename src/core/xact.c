@@ -37,6 +37,7 @@
 #include "guc.h"
 #include "shared/databases.h"
 #include "shared/leases.h"
+#include "shared/prepared_keys.h"
 #include "shared/shmem.h"
 #include "shared/wakeup.h"
 #include "store/relations.h"
@@ -494,6 +495,25 @@ forget_notes(void)
 	gq_settle_forget();
 }
 
+/* What the prepared transaction's end may make claimable, by either end. */
+static void
+note_prepared(const Notes *notes)
+{
+	const KeyNote *items = notes->items;
+
+	for (int i = 0; i < notes->n; i++)
+		if (items[i].entry != NULL)
+			gq_prepared_note(items[i].entry, items[i].key);
+}
+
+static void
+note_prepared_anywhere(GqType *entry, void *arg)
+{
+	const GqKey anywhere = {DT_NOBEGIN, 0};
+
+	gq_prepared_note(entry, anywhere);
+}
+
 /* ---- callbacks ---- */
 
 static void
@@ -523,6 +543,10 @@ transaction_ends(XactEvent event, void *arg)
 			break;
 		case XACT_EVENT_PREPARE:
 			doubt_counts();
+			note_prepared(&ready_notes);
+			note_prepared(&taken_notes);
+			if (forget_generations != 0)
+				gq_types_foreach(noted_instance, note_prepared_anywhere, NULL);
 			forget_notes();
 			break;
 		default:

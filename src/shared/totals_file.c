@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * totals_file.c
- *	  Keeping the totals of goque.stats over an orderly restart.
+ *	  Keeping the totals of goque.stats, and the frontiers, over an orderly
+ *	  restart.
  *
  * The postmaster writes what shared memory counted to a file when the server
  * ends in good order, and reads it at the next start.  The file is true only of
@@ -16,7 +17,8 @@
  *	- it is removed as soon as it was read, so that a crash finds none.
  *
  * A file that does not fit is dropped with a LOG message: the totals then start
- * at 0 and the counts are counted anew.  No locks: the postmaster is alone when
+ * at 0, the counts are counted anew, and the first fetch of a type walks past all
+ * of its finished tasks.  No locks: the postmaster is alone when
  * either function runs.
  *
  *-------------------------------------------------------------------------
@@ -39,7 +41,7 @@
 
 #define TOTALS_FILE PGSTAT_STAT_PERMANENT_DIRECTORY "/goque.stat"
 #define TOTALS_TMP_FILE TOTALS_FILE ".tmp"
-#define TOTALS_MAGIC 0x47715401 /* the last byte is the format's version */
+#define TOTALS_MAGIC 0x47715402 /* the last byte is the format's version */
 
 typedef struct Header
 {
@@ -56,6 +58,9 @@ typedef struct Record
 	Oid			database;
 	Oid			instance;
 	char		name[GQ_MAX_TYPE_BYTES + 1];
+	GqFrontier	frontier[GQ_GENERATIONS];
+	uint32		prepared;
+	GqKey		prepared_key;
 	bool		counted;
 	int64		counts[GQ_STATUSES];
 	int64		totals[GQ_TOTALS];
@@ -84,6 +89,9 @@ fill_record(Record *record, const GqType *entry)
 	record->database = entry->database;
 	record->instance = entry->instance;
 	strlcpy(record->name, entry->name, sizeof(record->name));
+	memcpy(record->frontier, entry->frontier, sizeof(record->frontier));
+	record->prepared = entry->prepared;
+	record->prepared_key = entry->prepared_key;
 	record->counted = entry->counted;
 	memcpy(record->counts, entry->counts, sizeof(record->counts));
 	memcpy(record->totals, entry->totals, sizeof(record->totals));
@@ -99,6 +107,9 @@ apply_record(const Record *record)
 
 	if (entry == NULL)
 		return;
+	memcpy(entry->frontier, record->frontier, sizeof(entry->frontier));
+	entry->prepared = record->prepared;
+	entry->prepared_key = record->prepared_key;
 	entry->counted = record->counted;
 	memcpy(entry->counts, record->counts, sizeof(entry->counts));
 	memcpy(entry->totals, record->totals, sizeof(entry->totals));

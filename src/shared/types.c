@@ -164,6 +164,8 @@ reset_entry(GqType *entry)
 	SpinLockAcquire(&entry->mutex);
 	refuse_running_scans(entry);
 	memset(entry->frontier, 0, sizeof(entry->frontier));
+	entry->prepared = 0;
+	entry->full_check_at = 0;
 	entry->counted = false;
 	memset(entry->counts, 0, sizeof(entry->counts));
 	memset(entry->totals, 0, sizeof(entry->totals));

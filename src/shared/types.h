@@ -120,6 +120,10 @@ typedef struct GqType
 	GqEvent		events[GQ_EVENTS];
 	GqEventGroup groups[GQ_EVENT_LEVELS][GQ_EVENTS];
 	GqFrontier	frontier[GQ_GENERATIONS];
+	uint32		prepared;		/* see shared/prepared_keys.c */
+	GqKey		prepared_key;
+	TimestampTz full_check_at;	/* the next from the beginning, at the
+								 * earliest */
 	bool		counted;		/* counts[] is true of the tables */
 	uint32		doubts;			/* how often that was called off */
 	int64		counts[GQ_STATUSES];
