@@ -498,6 +498,7 @@ sub reschedule
 	my $task = $self->find($s, $id);
 
 	return '' unless $task && $waits{ $task->{status} };
+	$self->_lock($s, 'line', $task->{type}, $task->{key}) if $task->{status} eq 'pending' && defined $task->{key};
 	my $own = $self->_own($s, $task);
 
 	$own->{due} = $self->{now} + ($delayed ? AGE : 0);

@@ -68,7 +68,7 @@ sub add_call
 		literal($new{type}), literal($new{payload}), literal($new{external_id}), $new{priority},
 		$new{delayed} ? q{'1 h'} : 'NULL', $new{max_attempts}, literal($new{on_conflict}), literal($new{scope}));
 
-	if (chance(0) && !defined $new{external_id})
+	if (chance(0.4) && !defined $new{external_id})
 	{
 		$new{key} = one_of(qw(k l));
 		$sql .= ", ordering_key => '$new{key}'";
