@@ -49,6 +49,7 @@ OBJS = \
 	src/core/locks.o \
 	src/core/line.o \
 	src/core/settle.o \
+	src/core/stranded.o \
 	src/core/installation.o \
 	src/core/home.o \
 	src/core/finish.o \

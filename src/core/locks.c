@@ -119,6 +119,12 @@ remember(const GqKeyLock *lock)
 	pfree(name.bytes);
 }
 
+bool
+gq_locks_taken(void)
+{
+	return held_locks != NULL;
+}
+
 void
 gq_locks_forget(void)
 {

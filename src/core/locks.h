@@ -25,6 +25,9 @@ extern bool gq_locks_try(const GqKeyLock *lock);
 /* Does this transaction hold it? */
 extern bool gq_locks_hold(const GqKeyLock *lock);
 
+/* Did it take any? */
+extern bool gq_locks_taken(void);
+
 /* The transaction has ended. */
 extern void gq_locks_forget(void);
 

@@ -320,7 +320,8 @@ gq_duty_clean(TimestampTz now)
 	int64		position = gq_ring_position();
 	TimestampTz next = DT_NOEND;
 
-	gq_key_locks_shrink();
+	if (!gq_key_locks_shrink())
+		next = now + (int64) gq_clean_interval * 1000;
 	notice_position(position, now);
 	if (rotate_if_due(position, position_since, now))
 		notice_position(++position, now);

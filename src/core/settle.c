@@ -121,19 +121,24 @@ decide_start(const GqTask *task, GqDecision *decision, void *arg)
 	return true;
 }
 
+static bool
+start(int64 id)
+{
+	GqSearch   *search = gq_search_begin(NULL);
+	GqOutcome	outcome = gq_change_task(search, id, true, decide_start, NULL);
+
+	gq_search_end(search);
+	CommandCounterIncrement();
+	return outcome == GQ_CHANGED;
+}
+
 /* Under the lock of the line. */
-static void
+static bool
 settle_line(const GqKeyLock *line, int64 place)
 {
 	int64		id = gq_line_next(line, place);
-	GqSearch   *search;
 
-	if (id == 0)
-		return;
-	search = gq_search_begin(NULL);
-	(void) gq_change_task(search, id, true, decide_start, NULL);
-	gq_search_end(search);
-	CommandCounterIncrement();
+	return id != 0 && start(id);
 }
 
 static int
@@ -190,7 +195,7 @@ settle_in_turn(const int64 *order, int64 n)
 		{
 			if (!gq_locks_try(&lock))
 				return;
-			settle_line(&lock, notes[order[i]].place);
+			(void) settle_line(&lock, notes[order[i]].place);
 		}
 		notes[order[i]].settled_by = GetCurrentTransactionId();
 	}
@@ -242,4 +247,15 @@ gq_settle_rest(void)
 	while (settle_from(0, true) > 0)
 		CHECK_FOR_INTERRUPTS();
 	PopActiveSnapshot();
+}
+
+bool
+gq_settle_stranded(const GqTask *task)
+{
+	GqKeyLock	line;
+
+	if (gq_line_of(task, &line))
+		return gq_line_next(&line, task->place) == task->id && gq_locks_try(&line) &&
+			settle_line(&line, task->place);
+	return start(task->id);
 }

@@ -20,6 +20,10 @@ extern void gq_settle_call(void);
 /* Before the transaction commits or is prepared: settle the rest. */
 extern void gq_settle_rest(void);
 
+/* Is this pending task's turn, though nobody noticed?  Starts it if the locks are
+ * free; returns whether it did. */
+extern bool gq_settle_stranded(const GqTask *task);
+
 /* The transaction has ended. */
 extern void gq_settle_forget(void);
 

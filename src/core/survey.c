@@ -33,6 +33,7 @@
 #include "core/installation.h"
 #include "core/maintain.h"
 #include "core/ready.h"
+#include "core/stranded.h"
 #include "shared/leases.h"
 #include "shared/shmem.h"
 #include "store/prepared.h"
@@ -214,6 +215,29 @@ survey(void)
 
 /* ---- the duty ---- */
 
+static void
+note_pending(GqType *entry, void *arg)
+{
+	if (!entry->counted || entry->counts[GQ_PENDING] > 0)
+		*(bool *) arg = true;
+}
+
+static void
+start_stranded(void)
+{
+	bool		pending = !gq_types_are_surveyed(gq_instance());
+	int			started;
+
+	gq_each_type(note_pending, &pending);
+	started = pending ? gq_stranded_check() : 0;
+	if (started > 0)
+		ereport(LOG,
+				(errhidecontext(true),
+				 errmsg_plural("goque started %d pending task that waited for nothing any more",
+							   "goque started %d pending tasks that waited for nothing any more",
+							   started, started)));
+}
+
 TimestampTz
 gq_duty_check(TimestampTz now)
 {
@@ -243,5 +267,6 @@ gq_duty_check(TimestampTz now)
 				 errmsg_plural("goque found %d ready task that its shared memory did not know of",
 							   "goque found %d ready tasks that its shared memory did not know of",
 							   hidden, hidden)));
+	start_stranded();
 	return any_task_lives() || numbers_are_in_doubt() ? now + CHECK_INTERVAL : DT_NOEND;
 }

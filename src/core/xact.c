@@ -442,7 +442,7 @@ ask_keeper(void)
 {
 	TimestampTz now;
 
-	if (count_notes.n == 0 && !wake_all && forget_generations == 0)
+	if (count_notes.n == 0 && !gq_locks_taken() && !wake_all && forget_generations == 0)
 		return;
 	now = GetCurrentTimestamp();
 	if (!wake_all && forget_generations == 0)

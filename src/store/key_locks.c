@@ -48,7 +48,7 @@
 #include "store/relations.h"
 
 #define KEY_ATTRS 3
-#define LARGE_PAGES (1024 * 1024 / BLCKSZ)	/* worth a TRUNCATE */
+#define LARGE_PAGES (512 * 1024 / BLCKSZ)	/* worth a TRUNCATE */
 
 typedef struct LockTable
 {
@@ -258,7 +258,7 @@ gq_key_locks_try(const GqKeyLock *lock)
 
 /* ---- the keeper ---- */
 
-void
+bool
 gq_key_locks_shrink(void)
 {
 	Oid			relid = gq_relid(GQ_REL_KEY_LOCKS);
@@ -266,10 +266,13 @@ gq_key_locks_shrink(void)
 	BlockNumber pages = RelationGetNumberOfBlocks(rel);
 
 	table_close(rel, AccessShareLock);
-	if (pages < LARGE_PAGES || !ConditionalLockRelationOid(relid, AccessExclusiveLock))
-		return;
+	if (pages < LARGE_PAGES)
+		return true;
+	if (!ConditionalLockRelationOid(relid, AccessExclusiveLock))
+		return false;
 	SPI_connect();
 	if (SPI_execute("TRUNCATE goque.key_locks", false, 0) != SPI_OK_UTILITY)
 		elog(ERROR, "could not execute \"TRUNCATE goque.key_locks\"");
 	SPI_finish();
+	return true;
 }

@@ -29,7 +29,7 @@ extern void gq_key_locks_take(const GqKeyLock *locks, int64 n);
 extern bool gq_key_locks_try(const GqKeyLock *lock);
 
 /* Give back the space of past locks if there is much of it, and nobody holds
- * one: for the keeper, whose transaction holds none. */
-extern void gq_key_locks_shrink(void);
+ * one: for the keeper, whose transaction holds none.  False: come again. */
+extern bool gq_key_locks_shrink(void);
 
 #endif							/* GOQUE_STORE_KEY_LOCKS_H */
