@@ -131,7 +131,8 @@ sub run
 	my ($s, $sql) = @_;
 
 	push @journal, "$s: $sql";
-	my $answer = $sessions{$s}->query($sql);
+	my $answer = eval { $sessions{$s}->query($sql) };
+	give_up("no answer: $@") unless defined $answer;
 	$journal[-1] .= " -> " . ($answer =~ s/\n/ ; /gr);
 	return $answer;
 }
