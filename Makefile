@@ -62,6 +62,7 @@ OBJS = \
 	src/store/prepared.o \
 	src/store/relations.o \
 	src/store/ring.o \
+	src/store/places.o \
 	src/store/sequence.o \
 	src/store/home.o \
 	src/store/task_row.o \

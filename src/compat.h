@@ -104,6 +104,16 @@ gq_index_is_summarizing(Relation index)
 #endif
 }
 
+static inline Oid
+gq_relation_file(Relation rel)
+{
+#if PG_VERSION_NUM >= 160000
+	return rel->rd_locator.relNumber;
+#else
+	return rel->rd_node.relNode;
+#endif
+}
+
 /* ---- loading, processes, hooks ---- */
 
 #include "catalog/pg_database.h"

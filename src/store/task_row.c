@@ -26,6 +26,7 @@
 #include "utils/snapmgr.h"
 
 #include "compat.h"
+#include "store/places.h"
 #include "store/task_row.h"
 
 int64
@@ -46,15 +47,17 @@ gq_row_virtual_slot(GqGeneration *generation)
 typedef struct Place
 {
 	GqGeneration *generation;
-	IndexScanDesc scan;			/* of its primary key */
-	TupleTableSlot *slot;
+	BlockNumber pages;
+	IndexScanDesc scan;			/* of its primary key, once it is needed */
+	TupleTableSlot *slot;		/* NULL: it is empty */
 } Place;
 
 struct GqSearch
 {
 	MemoryContext context;
 	Snapshot	snapshot;
-	int			current;		/* the generation to look into first */
+	int			current;		/* the generation to look into first; -1: not
+								 * known yet */
 	Place		places[GQ_GENERATIONS];
 };
 
@@ -65,23 +68,22 @@ gq_search_begin(Snapshot snapshot)
 
 	search->context = CurrentMemoryContext;
 	search->snapshot = RegisterSnapshot(snapshot != NULL ? snapshot : GetLatestSnapshot());
-	search->current = gq_ring_current();
+	search->current = -1;
 	return search;
 }
 
-static void
+static Place *
 open_place(GqSearch *search, int number)
 {
 	Place	   *place = &search->places[number];
 
+	if (place->generation != NULL)
+		return place;
 	place->generation = gq_generation_open(number);
-	if (RelationGetNumberOfBlocks(place->generation->table) > 0)
-	{
+	place->pages = RelationGetNumberOfBlocks(place->generation->table);
+	if (place->pages > 0)
 		place->slot = table_slot_create(place->generation->table, NULL);
-		place->scan = gq_index_beginscan(place->generation->table,
-										 gq_generation_index(place->generation, GQ_PART_PKEY),
-										 search->snapshot, 1);
-	}
+	return place;
 }
 
 static void
@@ -90,10 +92,9 @@ close_place(Place *place)
 	if (place->generation == NULL)
 		return;
 	if (place->scan != NULL)
-	{
 		index_endscan(place->scan);
+	if (place->slot != NULL)
 		ExecDropSingleTupleTableSlot(place->slot);
-	}
 	gq_generation_close(place->generation);
 	memset(place, 0, sizeof(Place));
 }
@@ -103,11 +104,48 @@ find_in(GqSearch *search, Place *place, int64 id)
 {
 	ScanKeyData key;
 
-	if (place->scan == NULL)	/* nothing is in it */
+	if (place->slot == NULL)	/* nothing is in it */
 		return false;
+	if (place->scan == NULL)
+		place->scan = gq_index_beginscan(place->generation->table,
+										 gq_generation_index(place->generation, GQ_PART_PKEY),
+										 search->snapshot, 1);
 	ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(id));
 	index_rescan(place->scan, &key, 1, NULL, 0);
 	return index_getnext_slot(place->scan, ForwardScanDirection, place->slot);
+}
+
+/* Where this session left it, if it is still there; else NULL. */
+static Place *
+find_where_left(GqSearch *search, int64 id)
+{
+	int			number = gq_place_generation(id);
+	Place	   *place = number >= 0 ? open_place(search, number) : NULL;
+	ItemPointer tid = place != NULL ? gq_place_in(place->generation, id) : NULL;
+	bool		isnull;
+
+	if (tid == NULL || ItemPointerGetBlockNumber(tid) >= place->pages)
+		return NULL;
+	if (!table_tuple_fetch_row_version(place->generation->table, tid, search->snapshot, place->slot))
+		return NULL;
+	return DatumGetInt64(slot_getattr(place->slot, GQ_ATT_ID, &isnull)) == id ? place : NULL;
+}
+
+static Place *
+find_by_index(GqSearch *search, int64 id)
+{
+	if (search->current < 0)
+		search->current = gq_ring_current();
+
+	/* the youngest first: that is where most of the living are */
+	for (int i = 0; i < GQ_GENERATIONS; i++)
+	{
+		Place	   *place = open_place(search, (search->current - i + GQ_GENERATIONS) % GQ_GENERATIONS);
+
+		if (find_in(search, place, id))
+			return place;
+	}
+	return NULL;
 }
 
 GqGeneration *
@@ -115,24 +153,15 @@ gq_search_find(GqSearch *search, int64 id, TupleTableSlot **slot)
 {
 	/* index scans allocate as they go */
 	MemoryContext old = MemoryContextSwitchTo(search->context);
-	GqGeneration *found = NULL;
+	Place	   *place = find_where_left(search, id);
 
-	/* the youngest first: that is where most of the living are */
-	for (int i = 0; i < GQ_GENERATIONS && found == NULL; i++)
-	{
-		int			number = (search->current - i + GQ_GENERATIONS) % GQ_GENERATIONS;
-		Place	   *place = &search->places[number];
-
-		if (place->generation == NULL)
-			open_place(search, number);
-		if (find_in(search, place, id))
-		{
-			*slot = place->slot;
-			found = place->generation;
-		}
-	}
+	if (place == NULL)
+		place = find_by_index(search, id);
 	MemoryContextSwitchTo(old);
-	return found;
+	if (place == NULL)
+		return NULL;
+	*slot = place->slot;
+	return place->generation;
 }
 
 static void
@@ -148,7 +177,7 @@ gq_search_renew(GqSearch *search)
 {
 	close_places(search);
 	search->snapshot = RegisterSnapshot(GetLatestSnapshot());
-	search->current = gq_ring_current();
+	search->current = -1;
 }
 
 void
@@ -324,6 +353,8 @@ gq_row_update(GqGeneration *generation, TupleTableSlot *slot, const GqChanges *c
 								   &tmfd, &lockmode, &which);
 	if (result == TM_Ok && which != GQ_INDEXES_NONE)
 		insert_entries(generation, next, which, true);
+	if (result == TM_Ok)
+		gq_place_note(generation, DatumGetInt64(next->tts_values[GQ_ATT_ID - 1]), &next->tts_tid);
 	if (new_slot == NULL)
 		ExecDropSingleTupleTableSlot(next);
 	return result;

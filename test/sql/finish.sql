@@ -180,3 +180,32 @@ SELECT count(*) FROM goque_fetch('finish.gone', 2);
 SELECT goque_complete(:a), goque_fail(:b, 'x', retry => false), goque_cancel(:c);
 SELECT count(*) FROM t WHERE type = 'finish.gone';
 SELECT ready, processing, done, attempts_left, canceled, total_completed, total_failed, total_exhausted, total_canceled FROM goque.stats WHERE type = 'finish.gone';
+
+-- ---- where the session last saw a task is a hint ----
+
+SELECT goque_add('finish.place') AS id \gset
+BEGIN;
+SAVEPOINT s;
+SELECT token FROM goque_fetch('finish.place') \gset
+ROLLBACK TO s;
+-- the place of a version that never was
+SELECT goque_complete(:id, :token);
+SELECT token FROM goque_fetch('finish.place') \gset
+COMMIT;
+-- a table emptied meanwhile has another file
+BEGIN;
+DO $$
+BEGIN
+	FOR g IN 0..7 LOOP
+		EXECUTE format('TRUNCATE goque.tasks_%s', g);
+	END LOOP;
+END
+$$;
+SELECT goque_complete(:id, :token);
+SELECT goque_add('finish.place') AS other \gset
+SELECT count(*) FROM goque_fetch('finish.place');
+SELECT goque_complete(:other), goque_complete(:id);
+ROLLBACK;
+SELECT goque_heartbeat(:id, :token) > now() AS held;
+SELECT goque_complete(:id, :token);
+SELECT status, attempts FROM goque.tasks WHERE id = :id;
