@@ -52,6 +52,8 @@ OBJS = \
 	src/core/stranded.o \
 	src/core/installation.o \
 	src/core/home.o \
+	src/core/cron.o \
+	src/core/cron_next.o \
 	src/core/finish.o \
 	src/core/heal.o \
 	src/core/retain.o \

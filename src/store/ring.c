@@ -189,5 +189,5 @@ void
 gq_ring_mark_emptied(void)
 {
 	gq_sequence_write(gq_relid(GQ_REL_EMPTIED_SEQ),
-				   (int64) U64FromFullTransactionId(GetTopFullTransactionId()));
+					  (int64) U64FromFullTransactionId(GetTopFullTransactionId()));
 }
