@@ -75,6 +75,7 @@ OBJS = \
 	src/store/settings.o \
 	src/shared/shmem.o \
 	src/shared/types.o \
+	src/shared/cells.o \
 	src/shared/prepared_keys.o \
 	src/shared/totals_file.o \
 	src/shared/wait_lines.o \

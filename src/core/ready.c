@@ -42,6 +42,7 @@
 #include "core/ready.h"
 #include "core/ready_index.h"
 #include "core/xact.h"
+#include "shared/cells.h"
 #include "shared/prepared_keys.h"
 #include "shared/shmem.h"
 #include "shared/wakeup.h"
@@ -66,8 +67,7 @@ typedef struct Branch
 	GqFrontier	frontier;
 
 	GqGeneration *generation;	/* once it is open */
-	IndexScanDesc index_scan;	/* of the current priority, or NULL */
-	ScanKeyData row[2];			/* where it begins; its key points here */
+	GqReadyWalk walk;			/* of the current priority */
 	TupleTableSlot *slot;
 	bool		at_task;		/* position is that of a ready task, in slot */
 	int			passed;			/* entries since the frontier was last
@@ -129,29 +129,12 @@ next_priority_in_index(Branch *branch, int from, int *priority)
 								  priority);
 }
 
-static const GqCell *
-next_cell(const GqFrontier *frontier, int from)
-{
-	for (int i = 0; i < frontier->ncells; i++)
-		if (frontier->cells[i].priority >= from)
-			return &frontier->cells[i];
-	return NULL;
-}
-
 /* A cell at the beginning of a priority that has none; false: no room. */
 static bool
 insert_cell(Branch *branch, int16 priority)
 {
-	GqFrontier *frontier = &branch->frontier;
-	int			i;
-
-	if (frontier->ncells == GQ_CELLS)
+	if (!gq_cell_insert(&branch->frontier, priority, first_key))
 		return false;
-	for (i = frontier->ncells; i > 0 && frontier->cells[i - 1].priority > priority; i--)
-		frontier->cells[i] = frontier->cells[i - 1];
-	frontier->cells[i].priority = priority;
-	frontier->cells[i].frontier = first_key;
-	frontier->ncells++;
 	return branch->entry == NULL ||
 		gq_frontier_advance(branch->entry, branch->number, priority, first_key, branch->since);
 }
@@ -165,10 +148,8 @@ discover_priorities(Branch *branch)
 
 	for (int from = PG_INT16_MIN; next_priority_in_index(branch, from, &priority); from = priority + 1)
 	{
-		const GqCell *cell = next_cell(frontier, priority);
-
 		CHECK_FOR_INTERRUPTS();
-		if ((cell == NULL || cell->priority != priority) && !insert_cell(branch, priority))
+		if (gq_cell_find(frontier, priority) == NULL && !insert_cell(branch, priority))
 			return;
 	}
 	frontier->complete = true;
@@ -182,7 +163,7 @@ next_start(Branch *branch, int from, Position *start)
 {
 	for (;;)
 	{
-		const GqCell *cell = next_cell(&branch->frontier, from);
+		const GqCell *cell = gq_cell_from(&branch->frontier, from);
 		int			priority;
 
 		if (branch->frontier.complete)
@@ -196,7 +177,7 @@ next_start(Branch *branch, int from, Position *start)
 			/* more of them than there is room for */
 			if (!next_priority_in_index(branch, from, &priority))
 				return false;
-			cell = next_cell(&branch->frontier, priority);
+			cell = gq_cell_from(&branch->frontier, priority);
 		}
 
 		if (cell == NULL || cell->priority != priority)
@@ -237,13 +218,9 @@ publish_so_far(Branch *branch)
 static void
 begin_priority(Branch *branch, Position start)
 {
-	Relation	index = gq_generation_index(branch->generation, GQ_PART_READY);
-	ScanKeyData keys[GQ_READY_KEYS];
-	int			nkeys = gq_ready_keys(keys, branch->row, branch->type, start.priority, start.key);
+	const GqCell *cell = gq_cell_find(&branch->frontier, start.priority);
 
-	branch->index_scan = gq_index_beginscan(branch->generation->table, index,
-											branch->scan->snapshot, nkeys);
-	index_rescan(branch->index_scan, keys, nkeys, NULL, 0);
+	gq_walk_begin(&branch->walk, start.priority, start.key, cell != NULL ? cell->ahead : first_key);
 	branch->position = start;
 }
 
@@ -251,8 +228,7 @@ static void
 end_priority(Branch *branch, GqKey frontier)
 {
 	publish(branch, branch->kept ? branch->kept_key : frontier);
-	index_endscan(branch->index_scan);
-	branch->index_scan = NULL;
+	gq_walk_end(&branch->walk);
 	branch->kept = false;
 }
 
@@ -263,7 +239,7 @@ walk_priority(Branch *branch)
 	GqReadyScan *scan = branch->scan;
 	const GqKey end = {DT_NOEND, PG_INT64_MAX};
 
-	while (index_getnext_slot(branch->index_scan, ForwardScanDirection, branch->slot))
+	while (gq_walk_next(&branch->walk, branch->slot))
 	{
 		CHECK_FOR_INTERRUPTS();
 		gq_task_read(&branch->task, branch->slot);
@@ -291,6 +267,9 @@ open_branch(Branch *branch)
 
 	branch->generation = gq_generation_open(branch->number);
 	branch->slot = table_slot_create(branch->generation->table, NULL);
+	branch->walk.generation = branch->generation;
+	branch->walk.type = branch->type;
+	branch->walk.snapshot = branch->scan->snapshot;
 	branch->scan->opened = lappend(branch->scan->opened, branch);
 	MemoryContextSwitchTo(old);
 	if (!branch->frontier.complete)
@@ -305,7 +284,7 @@ advance_branch(Branch *branch)
 	int			from;
 
 	branch->at_task = false;
-	if (branch->index_scan != NULL && walk_priority(branch))
+	if (branch->walk.scan != NULL && walk_priority(branch))
 		return branch->at_task = true;
 
 	if (branch->generation == NULL)
@@ -477,6 +456,16 @@ gq_ready_next_due(const GqReadyScan *scan)
 	return scan->next_due;
 }
 
+/* The scan is at its end: tell others how far to read at first. */
+static void
+look_ahead(Branch *branch)
+{
+	GqKey		ahead;
+
+	if (branch->entry != NULL && gq_walk_look_ahead(&branch->walk, &ahead))
+		gq_frontier_ahead(branch->entry, branch->number, branch->position.priority, ahead);
+}
+
 void
 gq_ready_end(GqReadyScan *scan)
 {
@@ -488,8 +477,11 @@ gq_ready_end(GqReadyScan *scan)
 	{
 		Branch	   *branch = lfirst(lc);
 
-		if (branch->index_scan != NULL)
+		if (branch->walk.scan != NULL)
+		{
+			look_ahead(branch);
 			end_priority(branch, branch->position.key);
+		}
 		ExecDropSingleTupleTableSlot(branch->slot);
 		gq_generation_close(branch->generation);
 	}
@@ -502,7 +494,7 @@ gq_ready_end(GqReadyScan *scan)
 static bool
 is_hidden(const GqFrontier *known, const Position *position)
 {
-	const GqCell *cell = next_cell(known, position->priority);
+	const GqCell *cell = gq_cell_from(known, position->priority);
 
 	if (cell == NULL || cell->priority != position->priority)
 		return known->complete;

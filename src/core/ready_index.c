@@ -3,6 +3,12 @@
  * ready_index.c
  *	  The index of ready tasks: (type, priority, next_attempt_at, id).
  *
+ * A scan of a btree reads a page at once and compares all that follows on it
+ * with the keys, some hundred entries, where a fetch wants one task.  So a walk
+ * first reads up to a bound, some entries further, that an earlier walk has
+ * seen, and only then as far as there is.  The bound is a hint: whatever it is,
+ * the two scans together read everything.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -15,6 +21,9 @@
 
 #include "compat.h"
 #include "core/ready_index.h"
+
+/* entries between a fetch and the bound that it leaves for the next ones */
+#define LOOK_AHEAD 32
 
 static void
 key_of_type(ScanKey key, Datum type)
@@ -30,35 +39,88 @@ key_of_priority(ScanKey key, StrategyNumber strategy, RegProcedure procedure, in
 						   Int16GetDatum((int16) priority));
 }
 
-/* (next_attempt_at, id) >= (from.at, from.id); `row` has room for the two */
+/* (next_attempt_at, id) compared with `bound`; `row` has room for the two */
 static void
-key_of_position(ScanKey key, ScanKey row, GqKey from)
+key_of_position(ScanKey key, ScanKey row, StrategyNumber strategy, GqKey bound)
 {
-	ScanKeyEntryInitialize(&row[0], SK_ROW_MEMBER, 3, BTGreaterEqualStrategyNumber,
-						   TIMESTAMPTZOID, InvalidOid, F_TIMESTAMPTZ_CMP,
-						   TimestampTzGetDatum(from.at));
-	ScanKeyEntryInitialize(&row[1], SK_ROW_MEMBER | SK_ROW_END, 4, BTGreaterEqualStrategyNumber,
-						   INT8OID, InvalidOid, F_BTINT8CMP, Int64GetDatum(from.id));
+	ScanKeyEntryInitialize(&row[0], SK_ROW_MEMBER, 3, strategy, TIMESTAMPTZOID, InvalidOid,
+						   F_TIMESTAMPTZ_CMP, TimestampTzGetDatum(bound.at));
+	ScanKeyEntryInitialize(&row[1], SK_ROW_MEMBER | SK_ROW_END, 4, strategy, INT8OID, InvalidOid,
+						   F_BTINT8CMP, Int64GetDatum(bound.id));
 	MemSet(key, 0, sizeof(ScanKeyData));
 	key->sk_flags = SK_ROW_HEADER;
 	key->sk_attno = 3;
-	key->sk_strategy = BTGreaterEqualStrategyNumber;
+	key->sk_strategy = strategy;
 	key->sk_argument = PointerGetDatum(row);
 }
 
-int
-gq_ready_keys(ScanKey keys, ScanKey row, Datum type, int priority, GqKey from)
+static void
+begin_scan(GqReadyWalk *walk, GqKey from)
 {
+	ScanKeyData keys[4];
 	int			n = 2;
 
-	key_of_type(&keys[0], type);
-	key_of_priority(&keys[1], BTEqualStrategyNumber, F_INT2EQ, priority);
+	key_of_type(&keys[0], walk->type);
+	key_of_priority(&keys[1], BTEqualStrategyNumber, F_INT2EQ, walk->priority);
 	if (from.at != DT_NOBEGIN)
-		key_of_position(&keys[n++], row, from);
-	/* pending tasks are at infinity: end before them and what they left */
-	ScanKeyEntryInitialize(&keys[n++], 0, 3, BTLessStrategyNumber, TIMESTAMPTZOID, InvalidOid,
-						   F_TIMESTAMPTZ_LT, TimestampTzGetDatum(DT_NOEND));
-	return n;
+		key_of_position(&keys[n++], walk->from, BTGreaterEqualStrategyNumber, from);
+	if (walk->bounded)
+		key_of_position(&keys[n++], walk->to, BTLessEqualStrategyNumber, walk->bound);
+	else						/* before the pending tasks, at infinity, and
+								 * what they left */
+		ScanKeyEntryInitialize(&keys[n++], 0, 3, BTLessStrategyNumber, TIMESTAMPTZOID, InvalidOid,
+							   F_TIMESTAMPTZ_LT, TimestampTzGetDatum(DT_NOEND));
+	walk->scan = gq_index_beginscan(walk->generation->table,
+									gq_generation_index(walk->generation, GQ_PART_READY),
+									walk->snapshot, n);
+	walk->scan->xs_want_itup = !walk->bounded;
+	index_rescan(walk->scan, keys, n, NULL, 0);
+}
+
+void
+gq_walk_begin(GqReadyWalk *walk, int priority, GqKey from, GqKey bound)
+{
+	walk->priority = priority;
+	walk->bound = bound;
+	walk->bounded = gq_key_cmp(from, bound) < 0;
+	begin_scan(walk, from);
+}
+
+bool
+gq_walk_next(GqReadyWalk *walk, TupleTableSlot *slot)
+{
+	GqKey		beyond = {walk->bound.at, walk->bound.id + 1};
+
+	if (index_getnext_slot(walk->scan, ForwardScanDirection, slot))
+		return true;
+	if (!walk->bounded)
+		return false;
+	index_endscan(walk->scan);
+	walk->bounded = false;
+	begin_scan(walk, beyond);
+	return index_getnext_slot(walk->scan, ForwardScanDirection, slot);
+}
+
+bool
+gq_walk_look_ahead(GqReadyWalk *walk, GqKey *ahead)
+{
+	bool		isnull;
+
+	if (walk->bounded)
+		return false;
+	for (int i = 0; i < LOOK_AHEAD; i++)
+		if (index_getnext_tid(walk->scan, ForwardScanDirection) == NULL)
+			return false;
+	ahead->at = DatumGetTimestampTz(index_getattr(walk->scan->xs_itup, 3, walk->scan->xs_itupdesc, &isnull));
+	ahead->id = DatumGetInt64(index_getattr(walk->scan->xs_itup, 4, walk->scan->xs_itupdesc, &isnull));
+	return true;
+}
+
+void
+gq_walk_end(GqReadyWalk *walk)
+{
+	index_endscan(walk->scan);
+	walk->scan = NULL;
 }
 
 bool

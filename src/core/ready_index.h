@@ -8,20 +8,40 @@
 #ifndef GOQUE_CORE_READY_INDEX_H
 #define GOQUE_CORE_READY_INDEX_H
 
+#include "access/genam.h"
+#include "access/relscan.h"
 #include "access/skey.h"
+#include "executor/tuptable.h"
 #include "utils/snapshot.h"
 
 #include "shared/types.h"
 #include "store/ring.h"
 
-#define GQ_READY_KEYS 4
-
 /*
- * The conditions of a scan of one priority from a key on, without the pending
- * tasks at its end.  Fills in `keys`, and `row`, of 2, to which one of them may
- * point.  Returns how many.
+ * A walk through the entries of one priority, without the pending tasks at its
+ * end.  The caller sets what it walks through.
  */
-extern int	gq_ready_keys(ScanKey keys, ScanKey row, Datum type, int priority, GqKey from);
+typedef struct GqReadyWalk
+{
+	GqGeneration *generation;
+	Datum		type;			/* text */
+	Snapshot	snapshot;
+
+	IndexScanDesc scan;			/* NULL: it is over */
+	int			priority;
+	GqKey		bound;
+	bool		bounded;		/* this scan ends there */
+	ScanKeyData from[2];		/* keys of the scan point here */
+	ScanKeyData to[2];
+} GqReadyWalk;
+
+/* From a key on; `bound`: that far at first, if it is beyond. */
+extern void gq_walk_begin(GqReadyWalk *walk, int priority, GqKey from, GqKey bound);
+extern bool gq_walk_next(GqReadyWalk *walk, TupleTableSlot *slot);
+
+/* A bound for walks to come; false: there is no use.  Then end this one. */
+extern bool gq_walk_look_ahead(GqReadyWalk *walk, GqKey *ahead);
+extern void gq_walk_end(GqReadyWalk *walk);
 
 /* The smallest priority from `from` on that has an entry of this type, visible
  * or not; false: none. */

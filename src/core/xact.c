@@ -35,6 +35,7 @@
 #include "core/settle.h"
 #include "core/xact.h"
 #include "guc.h"
+#include "shared/cells.h"
 #include "shared/databases.h"
 #include "shared/leases.h"
 #include "shared/prepared_keys.h"
@@ -264,27 +265,16 @@ gq_xact_forget_frontier(Oid table)
 static void
 merge_cell(GqFrontier *frontier, int16 priority, GqKey key)
 {
-	int			i;
+	GqCell	   *cell = gq_cell_find(frontier, priority);
 
-	for (i = 0; i < frontier->ncells && frontier->cells[i].priority < priority; i++)
-		;
-	if (i < frontier->ncells && frontier->cells[i].priority == priority)
+	if (cell != NULL)
 	{
-		if (gq_key_cmp(key, frontier->cells[i].frontier) < 0)
-			frontier->cells[i].frontier = key;
+		if (gq_key_cmp(key, cell->frontier) < 0)
+			cell->frontier = key;
 	}
-	else if (!frontier->complete)
-		return;					/* it is looked for from the beginning anyway */
-	else if (frontier->ncells == GQ_CELLS)
+	/* else, if not complete, it is looked for from the beginning anyway */
+	else if (frontier->complete && !gq_cell_insert(frontier, priority, key))
 		frontier->complete = false;
-	else
-	{
-		memmove(&frontier->cells[i + 1], &frontier->cells[i],
-				(frontier->ncells - i) * sizeof(GqCell));
-		frontier->cells[i].priority = priority;
-		frontier->cells[i].frontier = key;
-		frontier->ncells++;
-	}
 }
 
 void

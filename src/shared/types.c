@@ -66,6 +66,7 @@
 #include "storage/shmem.h"
 #include "utils/timestamp.h"
 
+#include "shared/cells.h"
 #include "shared/shmem.h"
 #include "shared/types.h"
 
@@ -339,18 +340,6 @@ gq_type_restore(Oid database, Oid instance, const char *name)
 
 /* ---- the frontier; in all static functions the mutex is held ---- */
 
-/* The cell of a priority, or NULL. */
-static GqCell *
-find_cell(GqFrontier *frontier, int16 priority)
-{
-	for (int i = 0; i < frontier->ncells; i++)
-	{
-		if (frontier->cells[i].priority == priority)
-			return &frontier->cells[i];
-	}
-	return NULL;
-}
-
 static void
 remove_cell(GqFrontier *frontier, int i)
 {
@@ -376,25 +365,11 @@ make_room(GqFrontier *frontier)
 	return false;
 }
 
-/* A new cell, in its place; false: no room. */
+/* A new cell; false: no room. */
 static bool
 insert_cell(GqFrontier *frontier, int16 priority, GqKey key)
 {
-	int			i;
-
-	if (!make_room(frontier))
-		return false;
-
-	for (i = frontier->ncells; i > 0; i--)
-	{
-		if (frontier->cells[i - 1].priority < priority)
-			break;
-		frontier->cells[i] = frontier->cells[i - 1];
-	}
-	frontier->cells[i].priority = priority;
-	frontier->cells[i].frontier = key;
-	frontier->ncells++;
-	return true;
+	return make_room(frontier) && gq_cell_insert(frontier, priority, key);
 }
 
 static GqEvent *
@@ -499,7 +474,7 @@ gq_frontier_pull_back(GqType *entry, int generation, int16 priority, GqKey key)
 
 	SpinLockAcquire(&entry->mutex);
 	append_event(entry, event);
-	cell = find_cell(frontier, priority);
+	cell = gq_cell_find(frontier, priority);
 	if (cell != NULL)
 	{
 		if (gq_key_cmp(key, cell->frontier) < 0)
@@ -531,7 +506,7 @@ gq_frontier_forget(GqType *entry, int generation)
 static bool
 advance_cell(GqFrontier *frontier, int16 priority, GqKey key)
 {
-	GqCell	   *cell = find_cell(frontier, priority);
+	GqCell	   *cell = gq_cell_find(frontier, priority);
 
 	if (cell != NULL)
 	{
@@ -566,6 +541,18 @@ gq_frontier_advance(GqType *entry, int generation, int16 priority, GqKey key, ui
 	return taken;
 }
 
+void
+gq_frontier_ahead(GqType *entry, int generation, int16 priority, GqKey ahead)
+{
+	GqCell	   *cell;
+
+	SpinLockAcquire(&entry->mutex);
+	cell = gq_cell_find(&entry->frontier[generation], priority);
+	if (cell != NULL)
+		cell->ahead = ahead;
+	SpinLockRelease(&entry->mutex);
+}
+
 /* Does each event of this generation since then have a cell? */
 static bool
 events_have_cells(GqType *entry, int generation, uint64 since)
@@ -575,7 +562,7 @@ events_have_cells(GqType *entry, int generation, uint64 since)
 		GqEvent    *event = event_of(entry, number);
 
 		if (event->generation == generation &&
-			find_cell(&entry->frontier[generation], event->priority) == NULL)
+			gq_cell_find(&entry->frontier[generation], event->priority) == NULL)
 			return false;
 	}
 	return true;

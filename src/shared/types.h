@@ -48,6 +48,7 @@ typedef struct GqCell
 {
 	int16		priority;
 	GqKey		frontier;		/* no claimable entry stands below it */
+	GqKey		ahead;			/* some entries further; a hint for scans */
 } GqCell;
 
 /* ... of one type in one generation */
@@ -179,6 +180,9 @@ extern void gq_frontier_forget(GqType *entry, int generation);
  * `key` in this priority (key.at DT_NOEND: nothing at all).  Returns false if
  * it was not taken: then this scan must not call gq_frontier_complete. */
 extern bool gq_frontier_advance(GqType *entry, int generation, int16 priority, GqKey key, uint64 since);
+
+/* A scan saw that this key is some entries ahead. */
+extern void gq_frontier_ahead(GqType *entry, int generation, int16 priority, GqKey ahead);
 
 /* A scan that began at `since` walked every priority of this generation. */
 extern void gq_frontier_complete(GqType *entry, int generation, uint64 since);
