@@ -55,6 +55,7 @@ OBJS = \
 	src/core/cron.o \
 	src/core/cron_next.o \
 	src/core/finish.o \
+	src/core/guard.o \
 	src/core/heal.o \
 	src/core/retain.o \
 	src/core/survey.o \
@@ -68,6 +69,7 @@ OBJS = \
 	src/store/sequence.o \
 	src/store/home.o \
 	src/store/task_row.o \
+	src/store/row_lock.o \
 	src/store/task_ids.o \
 	src/store/types_in_use.o \
 	src/store/key_locks.o \
@@ -113,12 +115,12 @@ EXTRA_CLEAN = results regression.diffs regression.out log tmp_check tmp_check_is
 TEMP_INSTANCE  = yes
 temp_instance  = $(if $(TEMP_INSTANCE),--temp-instance=$(1) --temp-config=$(srcdir)/test/goque.conf)
 
-REGRESS        = add fetch finish steer unique order configure maintain views insert_copy \
+REGRESS        = add fetch finish guard steer unique order configure maintain views insert_copy \
 	errors savepoints callers hostile encodings times readonly drivers
 REGRESS_OPTS   = --encoding=UTF8 --no-locale --inputdir=test --load-extension=goque $(call temp_instance,tmp_check)
 ISOLATION      = two_fetchers fetch_skips_locked fetch_rolled_back savepoint_rollback_fetch \
 	waiter_woken_by_commit complete_after_heal complete_late_untouched repeated_finish \
-	finish_in_opposite_order cancel_while_held cancel_vs_complete \
+	finish_in_opposite_order cancel_while_held cancel_vs_complete guarded_task \
 	two_adds_one_external_id add_waits_only_for_clash batches_in_opposite_order replace_in_opposite_order \
 	replace_vs_fetch retry_meets_taken_key move_while_called snapshot_older_than_emptying \
 	repeatable_read_fetch serializable_fetch prepared_add prepared_claim_rolled_back \

@@ -98,6 +98,15 @@ COMMENT ON FUNCTION goque_heartbeat_many(bigint[], bigint[], interval) IS
 'extends leases; returns the ids that are still held';
 REVOKE ALL ON FUNCTION goque_heartbeat_many(bigint[], bigint[], interval) FROM PUBLIC;
 
+CREATE FUNCTION goque_guard(id bigint, token bigint)
+RETURNS void
+LANGUAGE C COST 100
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'goque_guard';
+COMMENT ON FUNCTION goque_guard(bigint, bigint) IS
+'raises an error unless this lease holds the task, and keeps it so until the transaction ends: what that transaction writes is never committed by a worker that lost its task';
+REVOKE ALL ON FUNCTION goque_guard(bigint, bigint) FROM PUBLIC;
+
 CREATE FUNCTION goque_cancel(id bigint)
 RETURNS boolean
 LANGUAGE C COST 100

@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * finish.c
- *	  What the holder of a lease calls: complete, fail, release, heartbeat, and
- *	  their _many.
+ *	  What the holder of a lease calls: complete, fail, release, heartbeat,
+ *	  their _many, and guard.
  *
  *-------------------------------------------------------------------------
  */
@@ -15,6 +15,7 @@
 #include "api/batch.h"
 #include "api/owner.h"
 #include "core/finish.h"
+#include "core/guard.h"
 #include "core/status.h"
 
 PG_FUNCTION_INFO_V1(goque_complete);
@@ -25,6 +26,7 @@ PG_FUNCTION_INFO_V1(goque_release);
 PG_FUNCTION_INFO_V1(goque_release_many);
 PG_FUNCTION_INFO_V1(goque_heartbeat);
 PG_FUNCTION_INFO_V1(goque_heartbeat_many);
+PG_FUNCTION_INFO_V1(goque_guard);
 
 /* An interval that may be left out. */
 static int64
@@ -258,4 +260,22 @@ goque_heartbeat_many(PG_FUNCTION_ARGS)
 	lease = read_span(fcinfo, 2, "lease", false, 0);
 	gq_require_writable("goque_heartbeat_many()");
 	return gq_batch_run(fcinfo, &batch, heartbeat_one, &lease);
+}
+
+/* ---- guard ---- */
+
+/*
+ * goque_guard(id, token) returns void
+ *
+ * The lease holds the task until the transaction ends, or 55000.
+ */
+Datum
+goque_guard(PG_FUNCTION_ARGS)
+{
+	int64		id = gq_arg_int64(fcinfo, 0, "id");
+	int64		token = gq_arg_int64(fcinfo, 1, "token");
+
+	gq_require_writable("goque_guard()");
+	gq_guard(id, token);
+	PG_RETURN_VOID();
 }

@@ -89,6 +89,7 @@ static const FunctionGrant function_grants[] = {
 	{"goque_release_many", WORK | ADMIN},
 	{"goque_heartbeat", WORK | ADMIN},
 	{"goque_heartbeat_many", WORK | ADMIN},
+	{"goque_guard", WORK | ADMIN},
 
 	{"goque_retry", ADMIN},
 	{"goque_retry_many", ADMIN},

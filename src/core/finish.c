@@ -19,10 +19,12 @@
 
 #include "core/change.h"
 #include "core/finish.h"
+#include "core/guard.h"
 #include "core/line.h"
 #include "core/size.h"
 #include "core/unique.h"
 #include "guc.h"
+#include "shared/leases.h"
 
 /* what the decisions need to know, and what they found */
 typedef struct Request
@@ -178,9 +180,19 @@ gq_heartbeat(GqSearch *search, int64 id, int64 token, int64 lease, bool has_prog
 	Request		request = {.now = GetCurrentTimestamp(),.token = token,.span = lease,
 	.has_value = has_progress,.value = progress};
 
-	if (gq_change_task(search, id, true, decide_heartbeat, &request) != GQ_CHANGED)
-		return 0;
-	return request.until;
+	GqOutcome	outcome = gq_change_task(search, id, false, decide_heartbeat, &request);
+
+	if (outcome == GQ_BUSY)
+	{
+		TimestampTz until = gq_guard_heartbeat(id, token, request.now, lease, has_progress);
+
+		if (until != 0)
+			return until;
+		if (search != NULL)
+			gq_search_renew(search);
+		outcome = gq_change_task(search, id, true, decide_heartbeat, &request);
+	}
+	return outcome == GQ_CHANGED ? request.until : 0;
 }
 
 /* ---- anybody ---- */
@@ -349,7 +361,8 @@ decide_heal(const GqTask *task, GqDecision *decision, void *arg)
 	Request    *request = arg;
 
 	if (task->status == GQ_PROCESSING)
-		request->until = task->lease_until;
+		request->until = Max(task->lease_until,
+							 gq_lease_extended(gq_instance(), task->id, task->token));
 	else if (GqStatusIsTerminal(task->status))
 		request->until = DT_NOEND;
 	else						/* perhaps it is being claimed right now */

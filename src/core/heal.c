@@ -59,7 +59,8 @@ heal_known(const GqLease *lease, TimestampTz now, TimestampTz *next)
 		gq_lease_remove(gq_instance(), lease->id, lease->token);
 	else if (until > now)
 		gq_lease_enter(gq_instance(), lease->id, lease->token, until, 0);
-	/* else somebody is at it: it is tried again */
+	else						/* somebody is at it, or guards it */
+		until = now + USECS_PER_SEC;
 	*next = Min(*next, until);
 	return false;
 }

@@ -44,7 +44,8 @@ typedef struct LeaseSlot
 {
 	LeaseKey	key;
 	int64		token;
-	TimestampTz lease_until;
+	TimestampTz lease_until;	/* as the row says */
+	TimestampTz extended_until; /* what it says if it could be changed; 0 */
 	TimestampTz started_at;
 	int			pid;
 	int			next;			/* slot in the same bucket, or NONE */
@@ -219,6 +220,8 @@ fill_slot(LeaseSlot *slot, bool added, int64 token, TimestampTz lease_until, int
 {
 	if (!added && pid == 0 && slot->token != token)
 		return;
+	if (added || slot->token != token)
+		slot->extended_until = 0;
 	slot->token = token;
 	slot->lease_until = lease_until;
 	if (added || pid != 0)
@@ -252,6 +255,61 @@ gq_lease_enter(Oid instance, int64 id, int64 token, TimestampTz lease_until, int
 
 	if (slot == NULL)
 		pg_atomic_write_u32(&table->overflowed, 1);
+}
+
+static TimestampTz
+ends_at(const LeaseSlot *slot)
+{
+	return Max(slot->lease_until, slot->extended_until);
+}
+
+TimestampTz
+gq_lease_extend(Oid instance, int64 id, int64 token, TimestampTz lease_until, TimestampTz until)
+{
+	LeaseKey	key = make_key(instance, id);
+	uint64		hash = hash_key(&key);
+	TimestampTz result = lease_until;
+	Partition	part;
+	int		   *link;
+
+	if (table == NULL)
+		return result;
+
+	/* there already, unless the server has just started */
+	gq_lease_enter(instance, id, token, lease_until, 0);
+	part = get_partition(partition_of(hash));
+	LWLockAcquire(part.lock, LW_EXCLUSIVE);
+	link = find_link(&part, &key, hash);
+	if (*link != NONE && part.slots[*link].token == token)
+	{
+		LeaseSlot  *slot = &part.slots[*link];
+
+		slot->extended_until = Max(slot->extended_until, until);
+		result = ends_at(slot);
+	}
+	LWLockRelease(part.lock);
+	return result;
+}
+
+TimestampTz
+gq_lease_extended(Oid instance, int64 id, int64 token)
+{
+	LeaseKey	key = make_key(instance, id);
+	uint64		hash = hash_key(&key);
+	TimestampTz result = 0;
+	Partition	part;
+	int		   *link;
+
+	if (table == NULL)
+		return 0;
+
+	part = get_partition(partition_of(hash));
+	LWLockAcquire(part.lock, LW_SHARED);
+	link = find_link(&part, &key, hash);
+	if (*link != NONE && part.slots[*link].token == token)
+		result = part.slots[*link].extended_until;
+	LWLockRelease(part.lock);
+	return result;
 }
 
 void
@@ -293,7 +351,7 @@ is_mine(const LeaseSlot *slot, Oid instance)
 static GqLease
 lease_of(const LeaseSlot *slot)
 {
-	GqLease		lease = {slot->key.id, slot->token, slot->lease_until, slot->started_at, slot->pid};
+	GqLease		lease = {slot->key.id, slot->token, ends_at(slot), slot->started_at, slot->pid};
 
 	return lease;
 }
@@ -314,10 +372,10 @@ collect_ended(Partition *part, Oid instance, TimestampTz now, uint32 turn,
 			at = 0;
 		if (!is_mine(slot, instance))
 			continue;
-		if (slot->lease_until <= now && *n < max)
+		if (ends_at(slot) <= now && *n < max)
 			leases[(*n)++] = lease_of(slot);
 		else
-			*next = Min(*next, slot->lease_until);
+			*next = Min(*next, ends_at(slot));
 	}
 }
 

@@ -5,6 +5,7 @@
  *
  * A fetch enters a lease before it commits and takes it out if it aborts, a
  * finish removes it after it committed; the healer checks the row itself and drops what is out of date.
+ * A heartbeat of a guarded task (core/guard.c) extends its lease here alone.
  * When the table is full, `overflowed` tells the healer to read the tables.
  *
  *-------------------------------------------------------------------------
@@ -18,7 +19,7 @@ typedef struct GqLease
 {
 	int64		id;				/* of the task */
 	int64		token;
-	TimestampTz lease_until;
+	TimestampTz lease_until;	/* the later one, if it was extended here */
 	TimestampTz started_at;
 	int			pid;			/* of the backend that fetched it */
 } GqLease;
@@ -31,6 +32,17 @@ extern void gq_leases_shmem_init(void);
  * lease stays unless it is this one.  Neither raises nor allocates.
  */
 extern void gq_lease_enter(Oid instance, int64 id, int64 token, TimestampTz lease_until, int pid);
+
+/*
+ * Extend a lease whose row, which says `lease_until`, cannot be changed now.
+ * Returns the later of its two ends; `lease_until` if there is no room for it
+ * here.
+ */
+extern TimestampTz gq_lease_extend(Oid instance, int64 id, int64 token,
+								   TimestampTz lease_until, TimestampTz until);
+
+/* Until when it was extended so; 0: it was not. */
+extern TimestampTz gq_lease_extended(Oid instance, int64 id, int64 token);
 
 /* Unless the task has another lease by now. */
 extern void gq_lease_remove(Oid instance, int64 id, int64 token);

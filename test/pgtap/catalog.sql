@@ -55,6 +55,7 @@ INSERT INTO interface VALUES
 ('goque_complete_many', 'f', $$ids bigint[], tokens bigint[] DEFAULT '{}'::bigint[], results jsonb[] DEFAULT NULL::jsonb[]$$, 'SETOF bigint'),
 ('goque_fail_many', 'f', $$ids bigint[], errors text[], tokens bigint[] DEFAULT '{}'::bigint[], retry_in interval DEFAULT NULL::interval, retry boolean DEFAULT true$$, 'SETOF bigint'),
 ('goque_release_many', 'f', $$ids bigint[], tokens bigint[] DEFAULT '{}'::bigint[], delay interval DEFAULT '00:00:00'::interval$$, 'SETOF bigint'),
+('goque_guard', 'f', 'id bigint, token bigint', 'void'),
 ('goque_heartbeat_many', 'f', $$ids bigint[], tokens bigint[] DEFAULT '{}'::bigint[], lease interval DEFAULT NULL::interval$$, 'SETOF bigint'),
 ('goque_cancel', 'f', 'id bigint', 'boolean'),
 ('goque_cancel_many', 'f', 'ids bigint[]', 'SETOF bigint'),
@@ -74,7 +75,7 @@ INSERT INTO interface VALUES
 ('goque_revoke', 'f', 'role regrole, privilege text', 'void');
 
 -- In the contract, and not built yet: whoever builds one moves it up.
-CREATE TEMP TABLE later AS SELECT unnest(ARRAY['goque_guard', 'goque_wait_for', 'goque_why',
+CREATE TEMP TABLE later AS SELECT unnest(ARRAY['goque_wait_for', 'goque_why',
 	'goque_register_processor', 'goque_unregister_processor', 'goque_schedule', 'goque_unschedule', 'goque_run_schedule',
 	'goque_pause_schedule', 'goque_resume_schedule', 'goque_next_runs']) AS name;
 

@@ -61,6 +61,7 @@ INSERT INTO calls VALUES
 ('goque_release_many', '{work,admin}', $$SELECT goque_release_many('{1}')$$),
 ('goque_heartbeat', '{work,admin}', 'SELECT goque_heartbeat(1)'),
 ('goque_heartbeat_many', '{work,admin}', $$SELECT goque_heartbeat_many('{1}')$$),
+('goque_guard', '{work,admin}', 'SELECT goque_guard(1, 1)'),
 ('goque_retry', '{admin}', 'SELECT goque_retry(1)'),
 ('goque_retry_many', '{admin}', $$SELECT goque_retry_many('{1}')$$),
 ('goque_retry_all', '{admin}', $$SELECT goque_retry_all('a')$$),
@@ -103,8 +104,8 @@ SELECT is_empty(format($$SELECT name, pg_temp.try('gq_%1$s', call), roles FROM c
 FROM unnest('{none,produce,work,monitor,admin}'::text[]) role;
 -- so that "allowed" means something: it works, or fails for what it was given
 SELECT is_empty($$SELECT name, role, pg_temp.try('gq_' || role, call) FROM calls, unnest(roles) role
-	WHERE pg_temp.try('gq_' || role, call) <> CASE name WHEN 'goque_wait' THEN '25001' ELSE '00000' END$$,
-	'whoever may call a function can call it; goque_wait got as far as the transaction block');
+	WHERE pg_temp.try('gq_' || role, call) <> CASE name WHEN 'goque_wait' THEN '25001' WHEN 'goque_guard' THEN '55000' ELSE '00000' END$$,
+	'whoever may call a function can call it; goque_wait got as far as the transaction block, goque_guard as far as the lease');
 SELECT is(pg_temp.try('gq_member', $$SELECT goque_fetch('a')$$), '00000', 'a member of a role has its privileges');
 
 -- ---- views and tables ----

@@ -52,6 +52,8 @@ SELECT pg_temp.refused('SELECT goque_heartbeat(NULL)');
 SELECT pg_temp.refused(format('SELECT goque_heartbeat(%s, NULL)', :held));
 SELECT pg_temp.refused('SELECT goque_heartbeat_many(NULL)');
 SELECT pg_temp.refused(format('SELECT goque_heartbeat_many(ARRAY[%s], NULL)', :held));
+SELECT pg_temp.refused('SELECT goque_guard(NULL, 1)');
+SELECT pg_temp.refused(format('SELECT goque_guard(%s, NULL)', :held));
 SELECT pg_temp.refused('SELECT goque_cancel(NULL)');
 SELECT pg_temp.refused('SELECT goque_cancel_many(NULL)');
 SELECT pg_temp.refused(format('SELECT goque_cancel_many(ARRAY[%s, NULL])', :held));
@@ -215,6 +217,11 @@ SELECT pg_temp.refused('SELECT goque_add_many(''errors'', ''{1}'', after => ''{1
 SELECT pg_temp.refused('SELECT goque_configure(''errors'', max_running => 1)');
 SELECT pg_temp.refused('SELECT goque_configure(''errors'', rate_limit => 1)');
 SELECT pg_temp.refused('SELECT goque_configure(''errors'', rate_period => ''1 s'')');
+
+-- error table: goque_guard of a lease that does not hold
+SELECT pg_temp.refused('SELECT goque_guard(-1, 1)');
+SELECT regexp_replace(pg_temp.refused(format('SELECT goque_guard(%s, 1)', :held)), 'Task \d+(.*) of worker [^\n]*', 'Task ID\1 of WORKER');
+SELECT regexp_replace(pg_temp.refused(format('SELECT goque_guard(%s, 0)', :waiting)), 'Task \d+', 'Task ID');
 
 -- error table: goque_wait inside a transaction block
 SELECT pg_temp.refused('CALL goque_wait(NULL, ''0'')');

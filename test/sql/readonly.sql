@@ -19,7 +19,7 @@ INSERT INTO calls (call) SELECT replace(replace(replace(c, 'HELD', :'held'), 'WA
 	$$goque_add_many('readonly', '{1}')$$, $$goque_add_many('readonly', '{}')$$,
 	$$goque_fetch('readonly')$$, $$goque_fetch('readonly.nothing')$$, $$goque_fetch('readonly.nothing', wait => '1 min')$$, $$goque_fetch_any(NULL)$$,
 	$$goque_complete(HELD)$$, $$goque_complete(-1)$$, $$goque_complete_many('{HELD}')$$, $$goque_fail(HELD, 'x')$$, $$goque_fail_many('{HELD}', '{x}')$$,
-	$$goque_release(HELD)$$, $$goque_release_many('{HELD}')$$, $$goque_heartbeat(HELD)$$, $$goque_heartbeat_many('{HELD}')$$,
+	$$goque_release(HELD)$$, $$goque_release_many('{HELD}')$$, $$goque_heartbeat(HELD)$$, $$goque_heartbeat_many('{HELD}')$$, $$goque_guard(HELD, 0)$$,
 	$$goque_cancel(WAITING)$$, $$goque_cancel_many('{WAITING}')$$, $$goque_cancel_all('readonly')$$, $$goque_retry(DONE)$$, $$goque_retry_many('{DONE}')$$,
 	$$goque_retry_all('readonly', 'canceled')$$, $$goque_reschedule_many('{WAITING}', now())$$, $$goque_purge(DONE)$$,
 	$$goque_configure('readonly', max_attempts => 5)$$, $$goque_unconfigure('readonly')$$, $$goque_pause('readonly')$$, $$goque_pause()$$, $$goque_resume('readonly')$$, $$goque_resume()$$,

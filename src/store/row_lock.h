@@ -1,0 +1,30 @@
+/*-------------------------------------------------------------------------
+ *
+ * row_lock.h
+ *	  Row locks on tasks: taking one, and telling it from a change.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef GOQUE_STORE_ROW_LOCK_H
+#define GOQUE_STORE_ROW_LOCK_H
+
+#include "access/tableam.h"
+
+#include "store/ring.h"
+
+/*
+ * Lock the row version in `slot` until the (sub)transaction ends, against all
+ * changes; waits for whoever is at it.  `crosscheck`: TM_Updated if that
+ * snapshot (may be NULL) does not see the version.
+ */
+extern TM_Result gq_row_lock(GqGeneration *generation, TupleTableSlot *slot, Snapshot crosscheck);
+
+/* Of a version that was busy a moment ago: is it locked, and not being changed? */
+extern bool gq_row_is_only_locked(TupleTableSlot *slot);
+
+/* Does this very transaction hold a lock on the version, or change it?  Has it
+ * written it? */
+extern bool gq_row_is_held(TupleTableSlot *slot);
+extern bool gq_row_is_own(TupleTableSlot *slot);
+
+#endif							/* GOQUE_STORE_ROW_LOCK_H */
