@@ -1,1 +1,1 @@
-SELECT count(*) FROM goque.tasks WHERE status <> 'done';
+SELECT coalesce(sum(ready + scheduled + pending + processing), 0) FROM goque.stats;

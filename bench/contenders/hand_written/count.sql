@@ -1,1 +1,1 @@
-SELECT count(*) FROM queue;
+SELECT count(*) FROM queue WHERE status = 'new' OR status = 'processing';

@@ -7,5 +7,3 @@ CREATE TABLE queue (
 	started_at timestamptz
 );
 CREATE INDEX ON queue (id) WHERE status = 'new';
-INSERT INTO queue (payload) SELECT jsonb_build_object('x', repeat('0', 90)) FROM generate_series(1, :depth);
-ANALYZE queue;

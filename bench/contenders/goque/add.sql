@@ -1,0 +1,1 @@
+SELECT goque_add(:type, :payload, priority => :priority);

@@ -1,0 +1,1 @@
+SELECT count(*) FROM goque_add_many(:type, :payloads, priority => :priority);

@@ -1,0 +1,1 @@
+SELECT WHERE goque_complete(:id, :token);

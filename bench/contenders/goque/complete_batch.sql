@@ -1,0 +1,1 @@
+SELECT goque_complete_many(:ids, :tokens);

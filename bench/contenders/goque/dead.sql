@@ -1,0 +1,1 @@
+SELECT coalesce(sum(attempts_left), 0) FROM goque.stats;

@@ -1,0 +1,1 @@
+SELECT payload->>'n' FROM goque.tasks WHERE status = 'done';

@@ -1,0 +1,1 @@
+SELECT status, count(*), max(length(payload::text)) FROM goque.tasks GROUP BY status;

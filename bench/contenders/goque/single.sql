@@ -1,3 +1,0 @@
-SELECT goque_add('bench', '{"x": "000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000"}');
-SELECT id AS task, token FROM goque_fetch('bench') \gset
-SELECT goque_complete(:task, :token);

@@ -1,0 +1,2 @@
+CREATE EXTENSION goque;
+SELECT goque_configure(NULL, retention => '0');

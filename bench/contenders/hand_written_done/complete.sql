@@ -1,0 +1,1 @@
+UPDATE queue SET status = 'done' WHERE id = :id AND status = 'processing' RETURNING id;

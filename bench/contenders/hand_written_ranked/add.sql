@@ -1,0 +1,1 @@
+INSERT INTO queue (type, payload, priority) VALUES (:type, :payload, :priority);

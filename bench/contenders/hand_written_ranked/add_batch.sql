@@ -1,0 +1,1 @@
+INSERT INTO queue (type, payload, priority) SELECT :type, unnest(:payloads::jsonb[]), :priority::int;

@@ -1,0 +1,1 @@
+SELECT status, count(*), max(length(payload::text)) FROM queue GROUP BY status;
