@@ -24,6 +24,7 @@ OBJS = \
 	src/api/owner.o \
 	src/api/add.o \
 	src/api/fetch.o \
+	src/api/wait_for.o \
 	src/api/finish.o \
 	src/api/steer.o \
 	src/api/configure.o \
@@ -41,6 +42,7 @@ OBJS = \
 	src/core/output.o \
 	src/core/size.o \
 	src/core/sleep.o \
+	src/core/await.o \
 	src/core/add.o \
 	src/core/replace.o \
 	src/core/unique.o \
@@ -82,6 +84,7 @@ OBJS = \
 	src/shared/totals_file.o \
 	src/shared/wait_lines.o \
 	src/shared/wakeup.o \
+	src/shared/awaited.o \
 	src/shared/leases.o \
 	src/shared/databases.o \
 	src/shared/keepers.o \
@@ -120,7 +123,7 @@ REGRESS        = add fetch finish guard steer unique order configure maintain vi
 REGRESS_OPTS   = --encoding=UTF8 --no-locale --inputdir=test --load-extension=goque $(call temp_instance,tmp_check)
 ISOLATION      = two_fetchers fetch_skips_locked fetch_rolled_back savepoint_rollback_fetch \
 	waiter_woken_by_commit complete_after_heal complete_late_untouched repeated_finish \
-	finish_in_opposite_order cancel_while_held cancel_vs_complete guarded_task \
+	finish_in_opposite_order cancel_while_held cancel_vs_complete guarded_task awaited_task \
 	two_adds_one_external_id add_waits_only_for_clash batches_in_opposite_order replace_in_opposite_order \
 	replace_vs_fetch retry_meets_taken_key move_while_called snapshot_older_than_emptying \
 	repeatable_read_fetch serializable_fetch prepared_add prepared_claim_rolled_back \

@@ -78,6 +78,8 @@ static const FunctionGrant function_grants[] = {
 	{"goque_cancel_many", PRODUCE | WORK | ADMIN},
 	{"goque_cancel_all", PRODUCE | WORK | ADMIN},
 
+	{"goque_wait_for", PRODUCE | WORK | ADMIN},
+
 	{"goque_fetch", WORK | ADMIN},
 	{"goque_fetch_any", WORK | ADMIN},
 	{"goque_wait", WORK | ADMIN},

@@ -32,6 +32,7 @@
 #include "core/settings.h"
 #include "core/xact.h"
 #include "guc.h"
+#include "shared/awaited.h"
 #include "shared/databases.h"
 #include "shared/leases.h"
 #include "shared/shmem.h"
@@ -353,6 +354,21 @@ emit_waiters(ReturnSetInfo *rsinfo)
 	}
 }
 
+static void
+emit_awaiting(ReturnSetInfo *rsinfo)
+{
+	int			n;
+	GqAwaiting *awaiting = gq_awaiting(&n);
+
+	for (int i = 0; i < n; i++)
+	{
+		if (awaiting[i].database == MyDatabaseId)
+			emit_worker(rsinfo, "waiter", awaiting[i].pid, MyDatabaseId,
+						psprintf("waits for the end of task " INT64_FORMAT, awaiting[i].id),
+						awaiting[i].since);
+	}
+}
+
 static int
 cmp_lease_pid(const void *a, const void *b)
 {
@@ -398,6 +414,7 @@ goque_worker_list(PG_FUNCTION_ARGS)
 	{
 		emit_launcher_and_keepers(rsinfo);
 		emit_waiters(rsinfo);
+		emit_awaiting(rsinfo);
 		emit_holders(rsinfo);
 	}
 	return (Datum) 0;
@@ -425,10 +442,14 @@ static int
 count_waiters(void)
 {
 	int			n = 0;
+	int			awaiting = 0;
 
 	if (gq_shared != NULL)
+	{
 		(void) gq_waiters(&n);
-	return n;
+		(void) gq_awaiting(&awaiting);
+	}
+	return n + awaiting;
 }
 
 /* goque.server_state(): the facts that goque.health judges */

@@ -30,6 +30,7 @@
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
+#include "core/await.h"
 #include "core/change.h"
 #include "core/installation.h"
 #include "core/line.h"
@@ -130,6 +131,8 @@ note_change(int from, int to, const GqTask *task, const GqDecision *decision)
 		gq_xact_lease_over(task->id, task->token);
 	else if (is_changed(changes, GQ_ATT_LEASE_UNTIL))
 		note_lease_end(task, DatumGetTimestampTz(changes->values[GQ_ATT_LEASE_UNTIL - 1]));
+	if (decision->remove || (GqStatusIsTerminal(status) && status != task->status))
+		gq_await_note(task->id);
 	note_totals(entry, decision->totals);
 	if (leaves_line(task, decision, status))
 		gq_settle_note_line(task);

@@ -30,6 +30,7 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "core/await.h"
 #include "core/claim_commit.h"
 #include "core/locks.h"
 #include "core/settle.h"
@@ -456,6 +457,7 @@ tell_committed(void)
 	enter_late_leases();
 	remove_leases(false, 0);
 	wake_for(&ready_notes);
+	gq_await_tell();
 	if (wake_all)				/* the cache invalidation comes too late for
 								 * who is woken */
 		pg_atomic_fetch_add_u32(&gq_shared->settings_changes, 1);
@@ -481,6 +483,7 @@ forget_notes(void)
 	announce = false;
 	forget_generations = 0;
 	gq_claim_commit_reset();
+	gq_await_forget();
 	gq_locks_forget();
 	gq_settle_forget();
 }

@@ -21,6 +21,7 @@
 #include "storage/shmem.h"
 #include "utils/timestamp.h"
 
+#include "shared/awaited.h"
 #include "shared/databases.h"
 #include "shared/leases.h"
 #include "shared/shmem.h"
@@ -29,7 +30,7 @@
 #include "shared/wait_lines.h"
 
 #define TRANCHE "goque"
-#define NLOCKS (3 + GQ_LEASE_PARTITIONS)
+#define NLOCKS (4 + GQ_LEASE_PARTITIONS)
 
 /*
  * The first token lies between 1 and this, so that a server which never
@@ -52,6 +53,7 @@ request(void)
 	RequestAddinShmemSpace(gq_databases_shmem_size());
 	RequestAddinShmemSpace(gq_types_shmem_size());
 	RequestAddinShmemSpace(gq_lines_shmem_size());
+	RequestAddinShmemSpace(gq_awaited_shmem_size());
 	RequestAddinShmemSpace(gq_leases_shmem_size());
 	RequestNamedLWLockTranche(TRANCHE, NLOCKS);
 }
@@ -76,7 +78,8 @@ init_root(GqShared *shared)
 	shared->databases_lock = &locks[0].lock;
 	shared->types_lock = &locks[1].lock;
 	shared->wait_lock = &locks[2].lock;
-	shared->lease_locks = &locks[3];
+	shared->awaited_lock = &locks[3].lock;
+	shared->lease_locks = &locks[4];
 	pg_atomic_init_u64(&shared->next_token, random_first_token());
 	pg_atomic_init_u32(&shared->counting, 0);
 	pg_atomic_init_u32(&shared->settings_changes, 0);
@@ -99,6 +102,7 @@ startup(void)
 	gq_databases_shmem_init();
 	gq_types_shmem_init();
 	gq_lines_shmem_init();
+	gq_awaited_shmem_init();
 	gq_leases_shmem_init();
 	LWLockRelease(AddinShmemInitLock);
 

@@ -11,8 +11,9 @@
  *	  1. databases_lock
  *	  2. types_lock
  *	  3. wait_lock
- *	  4. a partition of the leases (one at a time)
- *	  5. GqType.mutex (spinlock: a few assignments)
+ *	  4. awaited_lock
+ *	  5. a partition of the leases (one at a time)
+ *	  6. GqType.mutex (spinlock: a few assignments)
  * Under any of them: no allocation, no error, no catalog, no wait.
  *
  *-------------------------------------------------------------------------
@@ -33,6 +34,7 @@ typedef struct GqShared
 	LWLock	   *databases_lock;
 	LWLock	   *types_lock;
 	LWLock	   *wait_lock;
+	LWLock	   *awaited_lock;
 	LWLockPadded *lease_locks;	/* GQ_LEASE_PARTITIONS of them */
 	pg_atomic_uint64 next_token;	/* starts at random, see core/token.c */
 	pg_atomic_uint32 counting;	/* transactions between their commit and their

@@ -55,6 +55,7 @@ INSERT INTO interface VALUES
 ('goque_complete_many', 'f', $$ids bigint[], tokens bigint[] DEFAULT '{}'::bigint[], results jsonb[] DEFAULT NULL::jsonb[]$$, 'SETOF bigint'),
 ('goque_fail_many', 'f', $$ids bigint[], errors text[], tokens bigint[] DEFAULT '{}'::bigint[], retry_in interval DEFAULT NULL::interval, retry boolean DEFAULT true$$, 'SETOF bigint'),
 ('goque_release_many', 'f', $$ids bigint[], tokens bigint[] DEFAULT '{}'::bigint[], delay interval DEFAULT '00:00:00'::interval$$, 'SETOF bigint'),
+('goque_wait_for', 'f', $$id bigint, timeout interval DEFAULT '00:00:30'::interval$$, 'TABLE(status text, result jsonb, error text)'),
 ('goque_guard', 'f', 'id bigint, token bigint', 'void'),
 ('goque_heartbeat_many', 'f', $$ids bigint[], tokens bigint[] DEFAULT '{}'::bigint[], lease interval DEFAULT NULL::interval$$, 'SETOF bigint'),
 ('goque_cancel', 'f', 'id bigint', 'boolean'),
@@ -75,7 +76,7 @@ INSERT INTO interface VALUES
 ('goque_revoke', 'f', 'role regrole, privilege text', 'void');
 
 -- In the contract, and not built yet: whoever builds one moves it up.
-CREATE TEMP TABLE later AS SELECT unnest(ARRAY['goque_wait_for', 'goque_why',
+CREATE TEMP TABLE later AS SELECT unnest(ARRAY['goque_why',
 	'goque_register_processor', 'goque_unregister_processor', 'goque_schedule', 'goque_unschedule', 'goque_run_schedule',
 	'goque_pause_schedule', 'goque_resume_schedule', 'goque_next_runs']) AS name;
 
@@ -169,7 +170,7 @@ SELECT is_empty($$SELECT relname, grantee, privilege_type FROM relations, aclexp
 
 -- ---- volatility and the like ----
 
-SELECT is_empty($$SELECT signature FROM functions WHERE proname LIKE 'goque\_%' AND (provolatile <> 'v' OR proparallel <> 'u' OR proisstrict OR proleakproof OR proretset <> (pg_get_function_result(oid) LIKE 'SETOF %'))$$,
+SELECT is_empty($$SELECT signature FROM functions WHERE proname LIKE 'goque\_%' AND (provolatile <> 'v' OR proparallel <> 'u' OR proisstrict OR proleakproof OR proretset <> (pg_get_function_result(oid) ~ '^(SETOF |TABLE)'))$$,
 	'what changes tasks is volatile, never run in a parallel worker (F13), and called with NULLs');
 SELECT set_eq($$SELECT proname::text FROM functions WHERE proname NOT LIKE 'goque\_%' AND provolatile = 's'$$,
 	ARRAY['snapshot_guard', 'may_see_payload', 'types_in_use', 'type_counters', 'frontier', 'count_tasks', 'count_waiting', 'settings_of', 'leases', 'worker_list', 'server_state', 'home'],

@@ -52,6 +52,7 @@ INSERT INTO calls VALUES
 ('goque_cancel_all', '{produce,work,admin}', $$SELECT goque_cancel_all('a')$$),
 ('goque_fetch', '{work,admin}', $$SELECT goque_fetch('a')$$),
 ('goque_fetch_any', '{work,admin}', $$SELECT goque_fetch_any('{a}')$$),
+('goque_wait_for', '{produce,work,admin}', $$SELECT goque_wait_for(1, '0')$$),
 ('goque_wait', '{work,admin}', $$CALL goque_wait('{a}')$$),
 ('goque_complete', '{work,admin}', 'SELECT goque_complete(1)'),
 ('goque_complete_many', '{work,admin}', $$SELECT goque_complete_many('{1}')$$),

@@ -54,6 +54,7 @@ SELECT pg_temp.refused('SELECT goque_heartbeat_many(NULL)');
 SELECT pg_temp.refused(format('SELECT goque_heartbeat_many(ARRAY[%s], NULL)', :held));
 SELECT pg_temp.refused('SELECT goque_guard(NULL, 1)');
 SELECT pg_temp.refused(format('SELECT goque_guard(%s, NULL)', :held));
+SELECT pg_temp.refused('SELECT goque_wait_for(NULL)');
 SELECT pg_temp.refused('SELECT goque_cancel(NULL)');
 SELECT pg_temp.refused('SELECT goque_cancel_many(NULL)');
 SELECT pg_temp.refused(format('SELECT goque_cancel_many(ARRAY[%s, NULL])', :held));
@@ -222,6 +223,13 @@ SELECT pg_temp.refused('SELECT goque_configure(''errors'', rate_period => ''1 s'
 SELECT pg_temp.refused('SELECT goque_guard(-1, 1)');
 SELECT regexp_replace(pg_temp.refused(format('SELECT goque_guard(%s, 1)', :held)), 'Task \d+(.*) of worker [^\n]*', 'Task ID\1 of WORKER');
 SELECT regexp_replace(pg_temp.refused(format('SELECT goque_guard(%s, 0)', :waiting)), 'Task \d+', 'Task ID');
+
+-- ... and goque_wait_for: how long, and for what
+SELECT pg_temp.refused('SELECT goque_wait_for(1, ''-1 s'')');
+SELECT pg_temp.refused('SELECT goque_wait_for(1, ''61 s'')');
+BEGIN;
+SELECT regexp_replace(pg_temp.refused(format('SELECT goque_wait_for(%s)', goque_add('errors'))), 'Task \d+', 'Task ID');
+ROLLBACK;
 
 -- error table: goque_wait inside a transaction block
 SELECT pg_temp.refused('CALL goque_wait(NULL, ''0'')');
