@@ -36,6 +36,7 @@ OBJS = \
 	src/core/settings.o \
 	src/core/backoff.o \
 	src/core/ready.o \
+	src/core/branch.o \
 	src/core/ready_index.o \
 	src/core/claim.o \
 	src/core/claim_commit.o \
