@@ -28,6 +28,7 @@ OBJS = \
 	src/api/finish.o \
 	src/api/steer.o \
 	src/api/configure.o \
+	src/api/schedule.o \
 	src/api/grant.o \
 	src/api/maintain.o \
 	src/api/monitor.o \
@@ -57,6 +58,9 @@ OBJS = \
 	src/core/home.o \
 	src/core/cron.o \
 	src/core/cron_next.o \
+	src/core/timetable.o \
+	src/core/schedule.o \
+	src/core/schedule_due.o \
 	src/core/finish.o \
 	src/core/guard.o \
 	src/core/heal.o \
@@ -71,6 +75,7 @@ OBJS = \
 	src/store/places.o \
 	src/store/sequence.o \
 	src/store/home.o \
+	src/store/schedules.o \
 	src/store/task_row.o \
 	src/store/row_lock.o \
 	src/store/task_ids.o \
@@ -103,6 +108,7 @@ SQL_PARTS = \
 	sql/parts/finish.sql \
 	sql/parts/configure.sql \
 	sql/parts/maintain.sql \
+	sql/parts/schedule.sql \
 	sql/parts/monitor.sql \
 	sql/parts/views.sql \
 	sql/parts/grants.sql \
@@ -119,7 +125,7 @@ EXTRA_CLEAN = results regression.diffs regression.out log tmp_check tmp_check_is
 TEMP_INSTANCE  = yes
 temp_instance  = $(if $(TEMP_INSTANCE),--temp-instance=$(1) --temp-config=$(srcdir)/test/goque.conf)
 
-REGRESS        = add fetch finish guard steer unique order configure maintain views insert_copy \
+REGRESS        = add fetch finish guard steer unique order configure schedule maintain views insert_copy \
 	errors savepoints callers hostile encodings times readonly drivers
 REGRESS_OPTS   = --encoding=UTF8 --no-locale --inputdir=test --load-extension=goque $(call temp_instance,tmp_check)
 ISOLATION      = two_fetchers fetch_skips_locked fetch_rolled_back savepoint_rollback_fetch \

@@ -1,5 +1,6 @@
 -- cron.sql: recurring tasks from an outside clock (cron, a systemd timer, a
--- Kubernetes CronJob), on as many machines as you like.
+-- Kubernetes CronJob), on as many machines as you like. The server's own clock needs
+-- none of them: see nightly_roll_up.sql.
 --
 --   */5 * * * *  psql -qX -d shop -f cron.sql
 --

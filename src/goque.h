@@ -22,6 +22,8 @@
 #define GQ_MAX_TYPE_BYTES 128
 #define GQ_MAX_KEY_BYTES 1024	/* external_id, ordering_key */
 #define GQ_MAX_WORKER_BYTES 128
+#define GQ_MAX_NAME_BYTES 128	/* of a schedule */
+#define GQ_MAX_NEXT_RUNS 10000	/* of goque_next_runs */
 #define GQ_MAX_BATCH 100000		/* max_tasks of a fetch */
 #define GQ_MAX_WAIT_USECS (60 * USECS_PER_SEC)	/* wait of a fetch */
 #define GQ_MAX_INTERVAL_USECS (INT64CONST(100) * 366 * USECS_PER_DAY)

@@ -194,6 +194,43 @@ COMMENT ON COLUMN goque.workers.database IS 'the database that it works in; null
 COMMENT ON COLUMN goque.workers.what IS 'what it is doing';
 COMMENT ON COLUMN goque.workers.since IS 'since when';
 
+CREATE VIEW goque.schedules AS
+SELECT
+	s.name,
+	s.schedule,
+	s.timezone,
+	s.type,
+	CASE WHEN NOT s.paused AND s.home = h.home THEN s.next_run_at END AS next_run_at,
+	s.last_run_at,
+	s.last_task,
+	t.status AS last_status,
+	s.paused,
+	s.home <> h.home AS copied,
+	s.error,
+	s.catch_up,
+	s.overlap,
+	s.run_on_start,
+	s.priority::int AS priority
+FROM goque.schedule_settings s
+CROSS JOIN (SELECT goque.home() AS home) h
+LEFT JOIN LATERAL (SELECT t.status FROM goque.tasks t WHERE t.id = s.last_task) t ON true;
+COMMENT ON VIEW goque.schedules IS 'the schedules that add tasks: when next, when last, and what became of it';
+COMMENT ON COLUMN goque.schedules.name IS 'name of the schedule';
+COMMENT ON COLUMN goque.schedules.schedule IS 'when: a cron expression, or a word with @';
+COMMENT ON COLUMN goque.schedules.timezone IS 'whose clock counts';
+COMMENT ON COLUMN goque.schedules.type IS 'the type of the tasks';
+COMMENT ON COLUMN goque.schedules.next_run_at IS 'its next time; null: never, paused, or off in a copy';
+COMMENT ON COLUMN goque.schedules.last_run_at IS 'the last time that a task was added for, or added beside the times';
+COMMENT ON COLUMN goque.schedules.last_task IS 'id of that task';
+COMMENT ON COLUMN goque.schedules.last_status IS 'its status; null: it is not kept any more';
+COMMENT ON COLUMN goque.schedules.paused IS 'rests until goque_resume_schedule()';
+COMMENT ON COLUMN goque.schedules.copied IS 'off until goque_resume(), since it was set up in another database than this copy';
+COMMENT ON COLUMN goque.schedules.error IS 'why its last time could not be added; it is tried again every minute';
+COMMENT ON COLUMN goque.schedules.catch_up IS 'which of the times that were missed are added later: none, one (the last) or all';
+COMMENT ON COLUMN goque.schedules.overlap IS 'false: a time is left out while the last task is not finished';
+COMMENT ON COLUMN goque.schedules.run_on_start IS 'a task is added at once when the schedule is set or changed';
+COMMENT ON COLUMN goque.schedules.priority IS 'priority of the tasks';
+
 -- Names of types in the details are cut and freed of control characters.
 CREATE VIEW goque.health AS
 WITH state AS MATERIALIZED (
@@ -240,6 +277,15 @@ WITH state AS MATERIALIZED (
 	FROM state s
 	JOIN leases l ON l.lease_until > s.moment + interval '1 hour'
 		OR l.started_at < s.moment - interval '1 hour'
+), plans AS (
+	SELECT pg_catalog."left"(pg_catalog.regexp_replace(p.name, '[[:cntrl:]]', '?', 'g'), 100) AS name,
+		p.copied, NOT p.copied AND (p.error IS NOT NULL OR coalesce(p.next_run_at < s.moment - interval '1 min', false)) AS late
+	FROM goque.schedules p CROSS JOIN state s
+), copied AS (
+	SELECT count(*) AS n FROM plans p WHERE p.copied
+), late AS (
+	SELECT count(*) AS n, pg_catalog.string_agg(l.name, ', ' ORDER BY l.name) FILTER (WHERE l.rank <= 10) AS list
+	FROM (SELECT p.name, pg_catalog.row_number() OVER (ORDER BY p.name) AS rank FROM plans p WHERE p.late) l
 ), version AS (
 	SELECT e.extversion FROM pg_catalog.pg_extension e WHERE e.extname = 'goque'
 ), checks(check_name, ok, detail, hint) AS (
@@ -289,6 +335,19 @@ WITH state AS MATERIALIZED (
 			ELSE pg_catalog.format('leased for more than an hour: %s, the first since %s', l.n, l.since) END,
 		'If a worker dies, its task waits until the lease is over: use a short lease and extend it with goque_heartbeat(). To see them: SELECT id, type, worker, started_at, lease_until FROM goque.tasks WHERE status = ''processing''. goque_release(id) gives one back.'
 	FROM long l
+	UNION ALL
+	SELECT 'schedules', l.n = 0,
+		CASE WHEN l.n = 0 THEN 'no schedule is late'
+			ELSE pg_catalog.format('%s schedules are late: %s', l.n, l.list) END,
+		CASE WHEN s.preloaded THEN 'Read error in goque.schedules: it says why a task could not be added. If there is none, look for "goque" in the server log.'
+			ELSE 'Schedules run only with goque in shared_preload_libraries: add it, and restart the server.' END
+	FROM state s CROSS JOIN late l
+	UNION ALL
+	SELECT 'copy', c.n = 0,
+		CASE WHEN c.n = 0 THEN 'nothing here was set up in another database'
+			ELSE pg_catalog.format('this database is a copy: %s schedules that were set up elsewhere are off', c.n) END,
+		'If this is to take the place of the original, call goque_resume(): it turns them on. In a copy for staging leave them off, or remove them with goque_unschedule().'
+	FROM copied c
 	UNION ALL
 	SELECT 'worker_slots', s.no_slot_since IS NULL,
 		CASE WHEN s.no_slot_since IS NULL THEN 'no background worker lacked a slot'

@@ -85,6 +85,23 @@ gq_arg_type(FunctionCallInfo fcinfo, int n)
 	return gq_check_type(PG_ARGISNULL(n) ? NULL : PG_GETARG_TEXT_PP(n));
 }
 
+char *
+gq_check_name(const char *arg, text *value)
+{
+	char	   *name = text_to_cstring(value);
+	int			len = strlen(name);
+
+	if (len == 0 || len > GQ_MAX_NAME_BYTES)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 len == 0 ?
+				 errmsg("argument \"%s\" must not be empty", arg) :
+				 errmsg("argument \"%s\" is too long", arg),
+				 errdetail("\"%s\" has %d bytes.", gq_detail(name), len),
+				 errhint("Use a name of 1 to %d bytes.", GQ_MAX_NAME_BYTES)));
+	return name;
+}
+
 void
 gq_check_key(const char *arg, text *value)
 {

@@ -29,6 +29,9 @@ extern void gq_require_writable(const char *function);
 extern char *gq_check_type(text *value);
 extern char *gq_arg_type(FunctionCallInfo fcinfo, int n);
 
+/* A name that is not a type: 1 to 128 bytes.  Palloc'd, NUL-terminated. */
+extern char *gq_check_name(const char *arg, text *value);
+
 /* external_id, ordering_key: at most 1024 bytes */
 extern void gq_check_key(const char *arg, text *value);
 

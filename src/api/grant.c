@@ -102,6 +102,12 @@ static const FunctionGrant function_grants[] = {
 	{"goque_unconfigure", ADMIN},
 	{"goque_pause", ADMIN},
 	{"goque_resume", ADMIN},
+	{"goque_schedule", ADMIN},
+	{"goque_unschedule", ADMIN},
+	{"goque_run_schedule", ADMIN},
+	{"goque_pause_schedule", ADMIN},
+	{"goque_resume_schedule", ADMIN},
+	{"goque_next_runs", MONITOR | ADMIN},
 	{"goque_heal", ADMIN},
 	{"goque_clean", ADMIN},
 	{"goque_grant", ADMIN},
@@ -118,7 +124,8 @@ static const FunctionGrant function_grants[] = {
 	{"leases", MONITOR | ADMIN},
 	{"worker_list", MONITOR | ADMIN},
 	{"server_state", MONITOR | ADMIN},
-	{"home", MONITOR | ADMIN}
+	{"home", MONITOR | ADMIN},
+	{"may_add", ADMIN}
 };
 
 typedef struct ViewGrant
@@ -136,6 +143,7 @@ static const ViewGrant view_grants[] = {
 	{"task_types", "select", NULL, MONITOR | ADMIN},
 	{"stats", "select", NULL, MONITOR | ADMIN},
 	{"workers", "select", NULL, MONITOR | ADMIN},
+	{"schedules", "select", NULL, MONITOR | ADMIN},
 	{"health", "select", NULL, MONITOR | ADMIN}
 };
 

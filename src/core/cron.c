@@ -116,7 +116,7 @@ take(CronParser *p, char c)
 static bool
 fail(CronParser *p, const char *at, const char *reason)
 {
-	p->error->position = at - p->text + 1;
+	p->error->position = at - p->text +1;
 	p->error->field = p->field != NULL ? p->field->name : NULL;
 	p->error->reason = reason;
 	return false;
@@ -269,7 +269,7 @@ static bool
 parse_range(CronParser *p)
 {
 	const char *start = p->at;
-	ValueRange		item;
+	ValueRange	item;
 	bool		named;
 	bool		done;
 	int			step;
@@ -308,7 +308,7 @@ parse_item(CronParser *p)
 
 	if (take(p, '*'))
 	{
-		ValueRange		all = {p->field->min, p->field->max, false};
+		ValueRange	all = {p->field->min, p->field->max, false};
 		int			step;
 
 		if (p->field == &fields[WEEKDAY])
@@ -320,7 +320,7 @@ parse_item(CronParser *p)
 	}
 	if ((is_day || p->field == &fields[WEEKDAY]) && take(p, '?'))
 	{
-		ValueRange		all = {p->field->min, is_day ? 31 : 6, false};
+		ValueRange	all = {p->field->min, is_day ? 31 : 6, false};
 
 		set_bits(p, &all, 1);
 		return true;
@@ -521,8 +521,13 @@ parse_word(CronParser *p)
 bool
 gq_cron_parse(const char *text, GqCron *cron, GqCronError *error)
 {
-	CronParser		p = {text, text, NULL, cron, error};
+	CronParser	p;
 
+	p.text = p.at = text;
+
+	p.field = NULL;
+	p.cron = cron;
+	p.error = error;
 	memset(cron, 0, sizeof(*cron));
 	skip_spaces(&p);
 	if (p.at[0] == '@')

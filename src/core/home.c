@@ -28,6 +28,7 @@
 #include "core/home.h"
 #include "core/xact.h"
 #include "store/home.h"
+#include "store/schedules.h"
 
 const char *
 gq_home(void)
@@ -45,11 +46,9 @@ gq_home_is_ours(const char *home)
 	return home != NULL && strcmp(home, gq_home()) == 0;
 }
 
-/*
- * Nothing has a home yet.  Sleepers, and the keeper, are to look again.
- */
 void
 gq_home_take_over(void)
 {
-	gq_xact_wake_all();
+	gq_schedules_take_over(gq_home());
+	gq_xact_wake_all();			/* the keeper too */
 }

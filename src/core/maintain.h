@@ -28,7 +28,10 @@ extern TimestampTz gq_duty_clean(TimestampTz now);
 /* Compare shared memory with the tables: frontiers, leases, counts. */
 extern TimestampTz gq_duty_check(TimestampTz now);
 
-/* The same over all tables at once, by hand.  type NULL: every type. */
+/* Add the tasks of the schedules that are due. */
+extern TimestampTz gq_duty_schedule(TimestampTz now);
+
+/* Healing and cleaning over all tables at once, by hand.  type NULL: every type. */
 extern int64 gq_heal_all(const char *type, TimestampTz now);
 extern int64 gq_clean_all(const char *type, TimestampTz now);
 

@@ -535,6 +535,8 @@ transaction_ends(XactEvent event, void *arg)
 			forget_notes();
 			break;
 		case XACT_EVENT_PREPARE:
+			if (wake_all)		/* the keeper then looks until it has ended */
+				gq_database_due(MyDatabaseId, GetCurrentTimestamp());
 			doubt_counts();
 			note_prepared(&ready_notes);
 			note_prepared(&taken_notes);

@@ -35,7 +35,7 @@
 #define BLOCK_WAIT_MS 5000
 
 const char *const gq_activity_names[GQ_ACTIVITIES] = {
-	"heal", "expire", "clean", "check", "idle", "starting"
+	"schedule", "heal", "expire", "clean", "check", "idle", "starting"
 };
 
 GqSlots    *gq_slots = NULL;

@@ -105,12 +105,32 @@ drop_stale_blocks(void)
 	}
 }
 
+/* The clock was set back: what was due by now may be due at a later time by the
+ * clock.  So each database is looked at. */
+static void
+wake_all_databases(TimestampTz now)
+{
+	for (int i = 0; i < GQ_MAX_DATABASES; i++)
+	{
+		GqDatabase *slot = &gq_slots->slots[i];
+
+		if (slot->state != GQ_DATABASE_WITH)
+			continue;
+		if (slot->keeper_pid == 0)
+			pg_atomic_write_u64(&slot->wakes_at, (uint64) now);
+		else
+			gq_slot_wake(slot->keeper);
+	}
+}
+
 bool
 gq_launcher_pass(TimestampTz now)
 {
 	bool		list;
 
 	LWLockAcquire(gq_shared->databases_lock, LW_EXCLUSIVE);
+	if (now < gq_slots->passed_at)
+		wake_all_databases(now);
 	gq_slots->passed_at = now;
 	drop_stale_blocks();
 	list = gq_slots->list_anew || now < gq_slots->listed_at ||

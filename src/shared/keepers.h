@@ -18,6 +18,7 @@
 /* what a keeper does; the first ones are its duties, see core/maintain.h */
 typedef enum GqActivity
 {
+	GQ_DUTY_SCHEDULE,			/* first: it is to be in time */
 	GQ_DUTY_HEAL,
 	GQ_DUTY_EXPIRE,
 	GQ_DUTY_CLEAN,

@@ -2,7 +2,8 @@
  *
  * keeper.c
  *	  The process that keeps one database's queue in order: it ends expired
- *	  leases, cancels what has expired, applies retention, checks.
+ *	  leases, cancels what has expired, applies retention, checks, and adds the
+ *	  tasks of schedules.
  *
  * It first looks for the extension, and exits if there is none, or one of
  * another version than this library.  Then it does its duties (core/maintain.h)
@@ -49,6 +50,7 @@
 
 #define CHECK_EVERY_MS (60 * 1000)
 #define LINGER_MS (60 * 1000)	/* without anything to do, before it leaves */
+#define START_EARLY_MS 5000		/* before a schedule is due */
 #define BUSY_EXTENSION_MS 1000	/* until the next look when it is locked */
 #define MAX_RETRY_MS 5000
 #define MAX_FAILURES 100		/* in a row, of one duty, in one process */
@@ -62,8 +64,10 @@ typedef struct Duty
 } Duty;
 
 static const int check_interval_ms = CHECK_EVERY_MS;
+static const int no_interval_ms = 0;
 
 static Duty duties[GQ_DUTIES] = {
+	[GQ_DUTY_SCHEDULE] = {gq_duty_schedule, &no_interval_ms, "goque: schedule"},
 	[GQ_DUTY_HEAL] = {gq_duty_heal, &gq_heal_interval, "goque: heal"},
 	[GQ_DUTY_EXPIRE] = {gq_duty_expire, &gq_heal_interval, "goque: expire"},
 	[GQ_DUTY_CLEAN] = {gq_duty_clean, &gq_clean_interval, "goque: clean"},
@@ -339,6 +343,19 @@ run_duties(void)
 /* ---- the process ---- */
 
 /*
+ * When the next keeper has to be here: early enough to be in time for a schedule.
+ */
+static TimestampTz
+start_by(TimestampTz next)
+{
+	TimestampTz schedule = duty_due_at(GQ_DUTY_SCHEDULE);
+
+	if (schedule == DT_NOEND)
+		return next;
+	return Min(next, schedule - START_EARLY_MS * INT64CONST(1000));
+}
+
+/*
  * It leaves when nothing has been due, and nothing will be, for a while; or at
  * once when others wait for a process.
  */
@@ -350,9 +367,10 @@ leave_if_idle(TimestampTz next)
 
 	if (busy_at == 0 || now < busy_at || next < TimestampTzPlusMilliseconds(now, LINGER_MS))
 		busy_at = now;
-	if (now >= TimestampTzPlusMilliseconds(busy_at, LINGER_MS) || gq_keeper_in_a_hurry())
+	if ((now >= TimestampTzPlusMilliseconds(busy_at, LINGER_MS) || gq_keeper_in_a_hurry()) &&
+		start_by(next) > now)
 	{
-		gq_keeper_leaves(next, plan);
+		gq_keeper_leaves(start_by(next), plan);
 		proc_exit(0);
 	}
 }

@@ -72,6 +72,12 @@ INSERT INTO calls VALUES
 ('goque_unconfigure', '{admin}', $$SELECT goque_unconfigure('a')$$),
 ('goque_pause', '{admin}', $$SELECT goque_pause('a')$$),
 ('goque_resume', '{admin}', $$SELECT goque_resume('a')$$),
+('goque_schedule', '{admin}', $$SELECT goque_schedule('s', '@daily', 'a')$$),
+('goque_unschedule', '{admin}', $$SELECT goque_unschedule('s')$$),
+('goque_run_schedule', '{admin}', $$SELECT goque_run_schedule('s')$$),
+('goque_pause_schedule', '{admin}', $$SELECT goque_pause_schedule('s')$$),
+('goque_resume_schedule', '{admin}', $$SELECT goque_resume_schedule('s')$$),
+('goque_next_runs', '{monitor,admin}', $$SELECT goque_next_runs('@daily')$$),
 ('goque_heal', '{admin}', 'SELECT goque_heal()'),
 ('goque_clean', '{admin}', $$SELECT goque_clean('a')$$),
 ('goque_grant', '{admin}', $$SELECT goque_grant('gq_none', 'work')$$),
@@ -88,6 +94,7 @@ INSERT INTO calls VALUES
 ('worker_list', '{monitor,admin}', 'SELECT goque.worker_list()'),
 ('server_state', '{monitor,admin}', 'SELECT goque.server_state()'),
 ('home', '{monitor,admin}', 'SELECT goque.home()'),
+('may_add', '{admin}', 'SELECT goque.may_add()'),
 -- for the owner alone
 ('frontier', '{}', $$SELECT goque.frontier('a', 0, 0)$$),
 ('announce', '{}', 'SELECT goque.announce()'),
@@ -120,6 +127,7 @@ INSERT INTO statements VALUES
 ('{monitor,admin}', 'SELECT * FROM goque.task_types'),
 ('{monitor,admin}', 'SELECT * FROM goque.stats'),
 ('{monitor,admin}', 'SELECT * FROM goque.workers'),
+('{monitor,admin}', 'SELECT * FROM goque.schedules'),
 ('{monitor,admin}', 'SELECT * FROM goque.health'),
 ('{produce,admin}', $$INSERT INTO goque.tasks (type) VALUES ('a')$$),
 ('{produce,admin}', $$INSERT INTO goque.tasks (type) VALUES ('a') RETURNING id$$),
@@ -127,6 +135,9 @@ INSERT INTO statements VALUES
 ('{}', 'SELECT * FROM goque.ring'),
 ('{}', 'SELECT * FROM goque.type_names'),
 ('{}', 'SELECT * FROM goque.settings'),
+('{}', 'SELECT * FROM goque.schedule_settings'),
+('{}', 'UPDATE goque.schedule_settings SET next_run_at = now()'),
+('{}', 'SELECT last_value FROM goque.installation_seq'),
 ('{}', 'SELECT * FROM goque.key_locks'),
 ('{}', 'SELECT * FROM goque.tasks_0'),
 ('{}', 'SELECT payload FROM goque.tasks_7'),
@@ -150,7 +161,7 @@ SELECT is_empty(format($$SELECT statement, pg_temp.try('gq_%1$s', statement), ro
 	WHERE pg_temp.try('gq_%1$s', statement) <> CASE WHEN '%1$s' = ANY (roles) THEN '00000' ELSE '42501' END$$, role), 'statements: ' || role)
 FROM unnest('{none,produce,work,monitor,admin}'::text[]) role;
 SELECT is_empty($$SELECT relname, rolname, privilege FROM pg_class c, pg_roles, unnest('{SELECT,INSERT,UPDATE,DELETE,TRUNCATE,REFERENCES,TRIGGER}'::text[]) privilege
-	WHERE relnamespace = 'goque'::regnamespace AND relkind IN ('r', 'v') AND relname NOT IN ('tasks', 'task_types', 'stats', 'workers', 'health')
+	WHERE relnamespace = 'goque'::regnamespace AND relkind IN ('r', 'v') AND relname NOT IN ('tasks', 'task_types', 'stats', 'workers', 'schedules', 'health')
 	AND rolname LIKE 'gq\_%' AND rolname <> 'gq_dump' AND has_table_privilege(rolname, c.oid, privilege)$$,
 	'nobody has any privilege on a table or an inner view');
 -- F55: no role may change the view itself but by INSERT
