@@ -45,6 +45,7 @@ OBJS = \
 	src/core/size.o \
 	src/core/sleep.o \
 	src/core/await.o \
+	src/core/disconnect.o \
 	src/core/add.o \
 	src/core/replace.o \
 	src/core/unique.o \

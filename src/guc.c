@@ -79,8 +79,8 @@ define_session(void)
 	DefineCustomBoolVariable("goque.release_on_disconnect",
 							 "Ends the leases of this session when it ends.",
 							 "It can be set at connection start only, so that it cannot leak to other clients "
-							 "of a connection pooler. This version of goque leaves leases until lease_until: "
-							 "the setting has no effect.",
+							 "of a connection pooler. It has no effect unless goque is in "
+							 "shared_preload_libraries.",
 							 &gq_release_on_disconnect,
 							 false,
 							 PGC_BACKEND, 0,

@@ -291,7 +291,7 @@ WITH state AS MATERIALIZED (
 ), checks(check_name, ok, detail, hint) AS (
 	SELECT 'library_preloaded', s.preloaded,
 		CASE WHEN s.preloaded THEN 'goque is in shared_preload_libraries'
-			ELSE 'goque is not in shared_preload_libraries: nothing heals or cleans by itself, and waits poll once a second' END,
+			ELSE 'goque is not in shared_preload_libraries: nothing heals or cleans by itself, waits poll once a second, and goque.release_on_disconnect has no effect' END,
 		'Add goque to shared_preload_libraries in postgresql.conf and restart the server. Until then call goque_heal() and goque_clean() regularly.'
 	FROM state s
 	UNION ALL

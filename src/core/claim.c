@@ -21,11 +21,13 @@
 #include "core/change.h"
 #include "core/claim.h"
 #include "core/claim_commit.h"
+#include "core/disconnect.h"
 #include "core/installation.h"
 #include "core/interval.h"
 #include "core/ready.h"
 #include "core/token.h"
 #include "core/xact.h"
+#include "guc.h"
 #include "shared/databases.h"
 #include "shared/leases.h"
 #include "shared/shmem.h"
@@ -56,6 +58,8 @@ note_lease(int64 id, int64 token, TimestampTz lease_until)
 	gq_xact_lease_begun(id, token, lease_until);
 	gq_lease_enter(gq_instance(), id, token, lease_until, MyProcPid);
 	gq_database_due(MyDatabaseId, lease_until);
+	if (gq_release_on_disconnect)
+		gq_disconnect_note(gq_instance(), id, token);
 }
 
 /* Returns whether it was taken; tells the scan if it is still to be had. */

@@ -360,7 +360,12 @@ decide_heal(const GqTask *task, GqDecision *decision, void *arg)
 {
 	Request    *request = arg;
 
-	if (task->status == GQ_PROCESSING)
+	if (task->status == GQ_PROCESSING && task->token == request->token)
+	{
+		request->message = "the session that held it ended";
+		request->until = request->now;
+	}
+	else if (task->status == GQ_PROCESSING)
 		request->until = Max(task->lease_until,
 							 gq_lease_extended(gq_instance(), task->id, task->token));
 	else if (GqStatusIsTerminal(task->status))
@@ -369,7 +374,8 @@ decide_heal(const GqTask *task, GqDecision *decision, void *arg)
 		request->until = gq_time_add(request->now, gq_heal_interval * INT64CONST(1000));
 	if (request->until > request->now)
 		return false;
-	request->message = psprintf("lease expired at %s", timestamptz_to_str(task->lease_until));
+	if (request->message == NULL)
+		request->message = psprintf("lease expired at %s", timestamptz_to_str(task->lease_until));
 	request->until = request->now;
 	fail(task, decision, request);
 	GqDecisionCount(decision, GQ_TOTAL_HEALED);
@@ -377,9 +383,9 @@ decide_heal(const GqTask *task, GqDecision *decision, void *arg)
 }
 
 TimestampTz
-gq_heal_task(GqSearch *search, int64 id, TimestampTz now, bool *healed)
+gq_heal_task(GqSearch *search, int64 id, int64 ended_token, TimestampTz now, bool *healed)
 {
-	Request		request = {.now = now,.span = -1,.retry = true,.until = DT_NOEND};
+	Request		request = {.now = now,.token = ended_token,.span = -1,.retry = true,.until = DT_NOEND};
 	GqOutcome	outcome = gq_change_task(search, id, false, decide_heal, &request);
 
 	*healed = outcome == GQ_CHANGED;

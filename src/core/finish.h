@@ -49,10 +49,12 @@ extern bool gq_purge(GqSearch *search, int64 id);
 
 /* ---- the healer ---- */
 
-/* End the lease if it is over at `now`, without waiting.  Returns the time at
+/* End the lease if it is over at `now`, or is of this token (0: of none) whose
+ * session has ended; without waiting.  Returns the time at
  * which it ends if it is not over, DT_NOEND if it needs no healing (any more),
  * and `now` if it could not be had or was just healed. */
-extern TimestampTz gq_heal_task(GqSearch *search, int64 id, TimestampTz now, bool *healed);
+extern TimestampTz gq_heal_task(GqSearch *search, int64 id, int64 ended_token, TimestampTz now,
+								bool *healed);
 
 /* Cancel it if it has expired, without waiting. */
 extern bool gq_expire_task(GqSearch *search, int64 id, TimestampTz now);

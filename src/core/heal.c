@@ -51,7 +51,8 @@ static bool
 heal_known(const GqLease *lease, TimestampTz now, TimestampTz *next)
 {
 	bool		healed;
-	TimestampTz until = gq_heal_task(NULL, lease->id, now, &healed);
+	TimestampTz until = gq_heal_task(NULL, lease->id,
+									 lease->session_ended ? lease->token : 0, now, &healed);
 
 	if (healed)
 		return true;
@@ -151,7 +152,7 @@ heal_each(const int64 *ids, int64 n, TimestampTz now)
 		bool		healed;
 
 		CHECK_FOR_INTERRUPTS();
-		(void) gq_heal_task(NULL, ids[i], now, &healed);
+		(void) gq_heal_task(NULL, ids[i], 0, now, &healed);
 		count += healed;
 		MemoryContextSwitchTo(old);
 		MemoryContextReset(scratch);

@@ -31,6 +31,9 @@ extern void gq_databases_shmem_init(void);
  * Never raises: for commit callbacks. */
 extern void gq_database_announce(Oid database);
 
+/* for gq_database_due: a lease is over before its time */
+#define GQ_DUE_AT_ONCE ((TimestampTz) 1)
+
 /* Something in this database will be due at `at`: a keeper must look by then.
  * Two reads when one will anyway; for commit callbacks; never raises. */
 extern void gq_database_due(Oid database, TimestampTz at);

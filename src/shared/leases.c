@@ -48,6 +48,7 @@ typedef struct LeaseSlot
 	TimestampTz extended_until; /* what it says if it could be changed; 0 */
 	TimestampTz started_at;
 	int			pid;
+	bool		session_ended;
 	int			next;			/* slot in the same bucket, or NONE */
 } LeaseSlot;
 
@@ -221,7 +222,10 @@ fill_slot(LeaseSlot *slot, bool added, int64 token, TimestampTz lease_until, int
 	if (!added && pid == 0 && slot->token != token)
 		return;
 	if (added || slot->token != token)
+	{
 		slot->extended_until = 0;
+		slot->session_ended = false;
+	}
 	slot->token = token;
 	slot->lease_until = lease_until;
 	if (added || pid != 0)
@@ -263,6 +267,50 @@ ends_at(const LeaseSlot *slot)
 	return Max(slot->lease_until, slot->extended_until);
 }
 
+/* When the healer must come for it. */
+static TimestampTz
+due_at(const LeaseSlot *slot)
+{
+	return slot->session_ended ? DT_NOBEGIN : ends_at(slot);
+}
+
+/* Is this lease here?  Its session may be noted as ended on the way. */
+static bool
+find_lease(Oid instance, int64 id, int64 token, bool session_ended, TimestampTz *extended_until)
+{
+	LeaseKey	key = make_key(instance, id);
+	uint64		hash = hash_key(&key);
+	Partition	part;
+	int		   *link;
+	bool		found;
+
+	if (table == NULL)
+		return false;
+
+	part = get_partition(partition_of(hash));
+	LWLockAcquire(part.lock, session_ended ? LW_EXCLUSIVE : LW_SHARED);
+	link = find_link(&part, &key, hash);
+	found = *link != NONE && part.slots[*link].token == token;
+	if (found && session_ended)
+		part.slots[*link].session_ended = true;
+	if (found && extended_until != NULL)
+		*extended_until = part.slots[*link].extended_until;
+	LWLockRelease(part.lock);
+	return found;
+}
+
+bool
+gq_lease_session_ended(Oid instance, int64 id, int64 token)
+{
+	return find_lease(instance, id, token, true, NULL);
+}
+
+bool
+gq_lease_is_known(Oid instance, int64 id, int64 token)
+{
+	return find_lease(instance, id, token, false, NULL);
+}
+
 TimestampTz
 gq_lease_extend(Oid instance, int64 id, int64 token, TimestampTz lease_until, TimestampTz until)
 {
@@ -294,21 +342,9 @@ gq_lease_extend(Oid instance, int64 id, int64 token, TimestampTz lease_until, Ti
 TimestampTz
 gq_lease_extended(Oid instance, int64 id, int64 token)
 {
-	LeaseKey	key = make_key(instance, id);
-	uint64		hash = hash_key(&key);
 	TimestampTz result = 0;
-	Partition	part;
-	int		   *link;
 
-	if (table == NULL)
-		return 0;
-
-	part = get_partition(partition_of(hash));
-	LWLockAcquire(part.lock, LW_SHARED);
-	link = find_link(&part, &key, hash);
-	if (*link != NONE && part.slots[*link].token == token)
-		result = part.slots[*link].extended_until;
-	LWLockRelease(part.lock);
+	(void) find_lease(instance, id, token, false, &result);
 	return result;
 }
 
@@ -351,7 +387,8 @@ is_mine(const LeaseSlot *slot, Oid instance)
 static GqLease
 lease_of(const LeaseSlot *slot)
 {
-	GqLease		lease = {slot->key.id, slot->token, ends_at(slot), slot->started_at, slot->pid};
+	GqLease		lease = {slot->key.id, slot->token, ends_at(slot), slot->started_at, slot->pid,
+	slot->session_ended};
 
 	return lease;
 }
@@ -372,10 +409,10 @@ collect_ended(Partition *part, Oid instance, TimestampTz now, uint32 turn,
 			at = 0;
 		if (!is_mine(slot, instance))
 			continue;
-		if (ends_at(slot) <= now && *n < max)
+		if (due_at(slot) <= now && *n < max)
 			leases[(*n)++] = lease_of(slot);
 		else
-			*next = Min(*next, ends_at(slot));
+			*next = Min(*next, due_at(slot));
 	}
 }
 

@@ -22,6 +22,7 @@ typedef struct GqLease
 	TimestampTz lease_until;	/* the later one, if it was extended here */
 	TimestampTz started_at;
 	int			pid;			/* of the backend that fetched it */
+	bool		session_ended;	/* ... and is gone: it is over */
 } GqLease;
 
 extern Size gq_leases_shmem_size(void);
@@ -40,6 +41,12 @@ extern void gq_lease_enter(Oid instance, int64 id, int64 token, TimestampTz leas
  */
 extern TimestampTz gq_lease_extend(Oid instance, int64 id, int64 token,
 								   TimestampTz lease_until, TimestampTz until);
+
+/* The session that began it has ended: it is over, whatever its time.  False: it
+ * is not here (any more).  Never raises. */
+extern bool gq_lease_session_ended(Oid instance, int64 id, int64 token);
+
+extern bool gq_lease_is_known(Oid instance, int64 id, int64 token);
 
 /* Until when it was extended so; 0: it was not. */
 extern TimestampTz gq_lease_extended(Oid instance, int64 id, int64 token);

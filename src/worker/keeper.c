@@ -52,6 +52,8 @@
 #define LINGER_MS (60 * 1000)	/* without anything to do, before it leaves */
 #define START_EARLY_MS 5000		/* before a schedule is due */
 #define BUSY_EXTENSION_MS 1000	/* until the next look when it is locked */
+#define AT_ONCE_MS 100			/* between two heals, when sessions end one
+								 * after the other */
 #define MAX_RETRY_MS 5000
 #define MAX_FAILURES 100		/* in a row, of one duty, in one process */
 
@@ -226,12 +228,30 @@ plan_next(GqActivity which, TimestampTz at, bool unpaced)
 }
 
 /*
+ * A session has ended, and its leases with it: the healer need not wait for its
+ * turn.  But right after a start it does, as for all other leases.
+ */
+static void
+hasten_heal(TimestampTz now)
+{
+	if (plan[GQ_DUTY_HEAL].ran_at > gq_launcher_first_start())
+		plan_next(GQ_DUTY_HEAL,
+				  Max(now, TimestampTzPlusMilliseconds(plan[GQ_DUTY_HEAL].ran_at, AT_ONCE_MS)),
+				  true);
+}
+
+/*
  * Somebody asked for a look by `at`, not saying at what.  A clock that was set
  * back makes all duties due.
  */
 static void
 hasten_duties(TimestampTz at, TimestampTz now)
 {
+	if (at == GQ_DUE_AT_ONCE)
+	{
+		hasten_heal(now);
+		at = now;
+	}
 	for (int i = 0; i < GQ_DUTIES; i++)
 	{
 		if (now < plan[i].ran_at)
