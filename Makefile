@@ -68,6 +68,7 @@ OBJS = \
 	src/core/retain.o \
 	src/core/survey.o \
 	src/core/token.o \
+	src/core/delays.o \
 	src/core/detail.o \
 	src/core/xact.o \
 	src/store/prepared.o \
@@ -93,6 +94,7 @@ OBJS = \
 	src/shared/wakeup.o \
 	src/shared/awaited.o \
 	src/shared/leases.o \
+	src/shared/delays.o \
 	src/shared/databases.o \
 	src/shared/keepers.o \
 	src/worker/worker.o \

@@ -54,6 +54,7 @@ COMMENT ON FUNCTION goque.types_in_use() IS
 REVOKE ALL ON FUNCTION goque.types_in_use() FROM PUBLIC;
 
 CREATE FUNCTION goque.type_counters(
+	moment timestamptz DEFAULT pg_catalog.clock_timestamp(),
 	OUT type text,
 	OUT counted boolean,
 	OUT new bigint,
@@ -72,13 +73,15 @@ CREATE FUNCTION goque.type_counters(
 	OUT total_released bigint,
 	OUT total_canceled bigint,
 	OUT last_fetch_at timestamptz,
-	OUT max_payload bigint)
+	OUT max_payload bigint,
+	OUT beyond bigint,
+	OUT until timestamptz)
 RETURNS SETOF record
-LANGUAGE C STABLE ROWS 100
+LANGUAGE C STABLE STRICT ROWS 100
 AS 'MODULE_PATHNAME', 'goque_type_counters';
-COMMENT ON FUNCTION goque.type_counters() IS
-'what shared memory knows of each type: how many tasks by status (true of the tables if counted), and totals';
-REVOKE ALL ON FUNCTION goque.type_counters() FROM PUBLIC;
+COMMENT ON FUNCTION goque.type_counters(timestamptz) IS
+'what shared memory knows of each type: how many tasks by status (true of the tables if counted), totals, and how many tasks wait until "until" or longer, a time soon after "moment"';
+REVOKE ALL ON FUNCTION goque.type_counters(timestamptz) FROM PUBLIC;
 
 CREATE FUNCTION goque.frontier(type text, generation int, priority int)
 RETURNS timestamptz
@@ -115,11 +118,13 @@ END;
 COMMENT ON FUNCTION goque.count_tasks(text) IS 'counts the tasks of a type by status, from the tables';
 REVOKE ALL ON FUNCTION goque.count_tasks(text) FROM PUBLIC;
 
--- Per priority: what is scheduled stands at the end of the ready index, and the
--- oldest ready task at the frontier; neither walks over finished tasks.
+-- Per priority: what is soon due stands behind `moment` in the ready index, and
+-- the oldest ready task at the frontier; neither walks over finished tasks. What
+-- is due later than `until` is counted in shared memory (src/shared/delays.c).
 CREATE FUNCTION goque.count_waiting(
 	type text,
 	moment timestamptz,
+	until timestamptz,
 	OUT scheduled bigint,
 	OUT oldest_ready timestamptz)
 LANGUAGE sql STABLE COST 10000
@@ -138,7 +143,7 @@ BEGIN ATOMIC
 		SELECT count(*) AS n
 		FROM goque.ring r
 		WHERE r.type = $1 AND r.priority = p.priority AND r.status IN (1, 4)
-			AND r.next_attempt_at > $2) later
+			AND r.next_attempt_at > $2 AND r.next_attempt_at < $3) later
 	LEFT JOIN LATERAL (
 		SELECT r.next_attempt_at
 		FROM goque.ring r
@@ -148,9 +153,9 @@ BEGIN ATOMIC
 		ORDER BY r.next_attempt_at LIMIT 1) earliest ON true
 	WHERE p.priority IS NOT NULL;
 END;
-COMMENT ON FUNCTION goque.count_waiting(text, timestamptz) IS
-'of the tasks of a type that are new or in error: how many wait for a later time than this, and since when the oldest other one is ready';
-REVOKE ALL ON FUNCTION goque.count_waiting(text, timestamptz) FROM PUBLIC;
+COMMENT ON FUNCTION goque.count_waiting(text, timestamptz, timestamptz) IS
+'of the tasks of a type that are new or in error: how many wait for a time between these, and since when the oldest that is due is ready';
+REVOKE ALL ON FUNCTION goque.count_waiting(text, timestamptz, timestamptz) FROM PUBLIC;
 
 CREATE FUNCTION goque.settings_of(
 	type text,

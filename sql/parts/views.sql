@@ -130,8 +130,8 @@ COMMENT ON COLUMN goque.task_types.configured IS 'goque_configure was called for
 CREATE VIEW goque.stats AS
 SELECT
 	n.type,
-	greatest(coalesce(c.new, k.new) + coalesce(c.error, k.error) - w.scheduled, 0) AS ready,
-	w.scheduled,
+	greatest(coalesce(c.new, k.new) + coalesce(c.error, k.error) - coalesce(t.beyond, 0) - w.scheduled, 0) AS ready,
+	coalesce(t.beyond, 0) + w.scheduled AS scheduled,
 	coalesce(c.pending, k.pending) AS pending,
 	coalesce(c.processing, k.processing) AS processing,
 	coalesce(c.error, k.error) AS error,
@@ -149,12 +149,12 @@ SELECT
 	coalesce(t.total_canceled, 0) AS total_canceled
 FROM (SELECT pg_catalog.clock_timestamp() AS moment) now
 CROSS JOIN goque.type_names n
-LEFT JOIN goque.type_counters() t ON t.type = n.type
+LEFT JOIN goque.type_counters(now.moment) t ON t.type = n.type
 LEFT JOIN LATERAL (
 	SELECT t.new, t.pending, t.processing, t.error, t.done, t.attempts_left, t.canceled
 	WHERE t.counted) c ON true
 CROSS JOIN LATERAL goque.count_tasks(CASE WHEN t.counted IS NOT TRUE THEN n.type END) k
-CROSS JOIN LATERAL goque.count_waiting(n.type, now.moment) w;
+CROSS JOIN LATERAL goque.count_waiting(n.type, now.moment, coalesce(t.until, 'infinity')) w;
 COMMENT ON VIEW goque.stats IS 'per type: how many tasks there are by status, and what happened so far';
 COMMENT ON COLUMN goque.stats.type IS 'name of the type';
 COMMENT ON COLUMN goque.stats.ready IS 'tasks that a fetch would find now, were the type not paused';

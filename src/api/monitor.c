@@ -27,6 +27,7 @@
 #include "utils/tuplestore.h"
 
 #include "api/args.h"
+#include "core/delays.h"
 #include "core/installation.h"
 #include "core/interval.h"
 #include "core/settings.h"
@@ -120,11 +121,21 @@ form_row(FunctionCallInfo fcinfo, Row *row)
 typedef struct TypeCounters
 {
 	bool		counted;
+	bool		delays_lost;
 	int64		counts[GQ_STATUSES];
 	int64		totals[GQ_TOTALS];
 	TimestampTz last_fetch_at;
 	int64		max_payload;
 } TypeCounters;
+
+/* what a row of type_counters() is made from */
+typedef struct TypeList
+{
+	ReturnSetInfo *rsinfo;
+	TimestampTz moment;
+	GqDelay    *delays;
+	int			ndelays;
+} TypeList;
 
 static TypeCounters
 read_counters(GqType *entry)
@@ -133,6 +144,7 @@ read_counters(GqType *entry)
 
 	SpinLockAcquire(&entry->mutex);
 	c.counted = entry->counted;
+	c.delays_lost = entry->delays_lost;
 	memcpy(c.counts, entry->counts, sizeof(c.counts));
 	memcpy(c.totals, entry->totals, sizeof(c.totals));
 	c.last_fetch_at = entry->last_fetch_at;
@@ -141,9 +153,37 @@ read_counters(GqType *entry)
 	return c;
 }
 
+static int
+compare_delay(const void *type, const void *delay)
+{
+	return *(const int *) type - ((const GqDelay *) delay)->span.type;
+}
+
+/* How many wait until when, as far as it is known without an index. */
+static void
+put_scheduled(Row *row, GqType *entry, const TypeCounters *c, const TypeList *list)
+{
+	int			type = gq_type_number(entry);
+	GqDelay    *end = list->delays + list->ndelays;
+	GqDelay    *first = bsearch(&type, list->delays, list->ndelays, sizeof(GqDelay), compare_delay);
+	GqDelay    *last;
+	TimestampTz until = DT_NOEND;
+	int64		beyond = 0;
+
+	while (first != NULL && first > list->delays && first[-1].span.type == type)
+		first--;
+	for (last = first; last != NULL && last < end && last->span.type == type;)
+		last++;
+	if (c->counted && !c->delays_lost)
+		beyond = gq_delays_beyond(first, last - first, list->moment, &until);
+	put(row, Int64GetDatum(Max(beyond, 0)), false);
+	put(row, TimestampTzGetDatum(until), false);
+}
+
 static void
 emit_type(GqType *entry, void *arg)
 {
+	TypeList   *list = arg;
 	Row			row = {0};
 	char		name[GQ_MAX_TYPE_BYTES + 1];
 	TypeCounters c;
@@ -165,16 +205,23 @@ emit_type(GqType *entry, void *arg)
 		put(&row, Int64GetDatum(c.totals[i]), false);
 	put_time(&row, c.last_fetch_at);
 	put(&row, Int64GetDatum(c.max_payload), false);
-	emit((ReturnSetInfo *) arg, &row);
+	put_scheduled(&row, entry, &c, list);
+	emit(list->rsinfo, &row);
 }
 
-/* One row per type that shared memory knows in this database. */
+/* goque.type_counters(moment): one row per type that shared memory knows in this
+ * database; scheduled is what is due after `moment`. */
 Datum
 goque_type_counters(PG_FUNCTION_ARGS)
 {
+	TypeList	list = {(ReturnSetInfo *) fcinfo->resultinfo, PG_GETARG_TIMESTAMPTZ(0)};
+
 	InitMaterializedSRF(fcinfo, 0);
 	if (gq_shared != NULL)
-		gq_each_type(emit_type, fcinfo->resultinfo);
+	{
+		list.delays = gq_delays_known(&list.ndelays);
+		gq_each_type(emit_type, &list);
+	}
 	return (Datum) 0;
 }
 

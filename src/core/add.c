@@ -24,6 +24,7 @@
 
 #include "core/add.h"
 #include "core/change.h"
+#include "core/delays.h"
 #include "core/detail.h"
 #include "core/installation.h"
 #include "core/line.h"
@@ -93,7 +94,10 @@ note_added(const GqAddOptions *options, GqType *entry, int generation, const GqN
 	GqKey		key = {options->run_at, task->id};
 
 	if (!task->pending)
+	{
 		gq_xact_ready(entry, generation, options->priority, key);
+		gq_delays_note(entry, options->run_at, options->now, 1);
+	}
 	gq_xact_moved(entry, 0, status_of(task), 1);
 	gq_xact_total(entry, GQ_TOTAL_ADDED);
 }

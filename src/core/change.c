@@ -32,6 +32,7 @@
 
 #include "core/await.h"
 #include "core/change.h"
+#include "core/delays.h"
 #include "core/installation.h"
 #include "core/line.h"
 #include "core/settle.h"
@@ -105,6 +106,14 @@ status_after(const GqTask *task, const GqDecision *decision)
 		? DatumGetInt16(decision->changes.values[GQ_ATT_STATUS - 1]) : task->status;
 }
 
+/* When was it last told when to run? */
+static TimestampTz
+told_after(const GqTask *task, const GqChanges *changes)
+{
+	return is_changed(changes, GQ_ATT_UPDATED_AT)
+		? DatumGetTimestampTz(changes->values[GQ_ATT_UPDATED_AT - 1]) : task->updated_at;
+}
+
 /* The row stood in generation `from`; its new version stands in `to`. */
 static void
 note_change(int from, int to, const GqTask *task, const GqDecision *decision)
@@ -116,7 +125,10 @@ note_change(int from, int to, const GqTask *task, const GqDecision *decision)
 	GqKey		key = {task->next_attempt_at, task->id};
 
 	if (GqStatusIsClaimable(task->status))
+	{
 		gq_xact_taken(entry, from, priority, key);
+		gq_delays_note(entry, key.at, task->updated_at, -1);
+	}
 	if (!decision->remove)
 	{
 		if (is_changed(changes, GQ_ATT_PRIORITY))
@@ -124,7 +136,10 @@ note_change(int from, int to, const GqTask *task, const GqDecision *decision)
 		if (is_changed(changes, GQ_ATT_NEXT_ATTEMPT_AT))
 			key.at = DatumGetTimestampTz(changes->values[GQ_ATT_NEXT_ATTEMPT_AT - 1]);
 		if (GqStatusIsClaimable(status))
+		{
 			gq_xact_ready(entry, to, priority, key);
+			gq_delays_note(entry, key.at, told_after(task, changes), 1);
+		}
 	}
 	gq_xact_moved(entry, task->status, decision->remove ? 0 : status, 1);
 	if (task->status == GQ_PROCESSING && (decision->remove || status != GQ_PROCESSING))

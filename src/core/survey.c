@@ -34,6 +34,7 @@
 #include "core/maintain.h"
 #include "core/ready.h"
 #include "core/stranded.h"
+#include "shared/delays.h"
 #include "shared/leases.h"
 #include "shared/shmem.h"
 #include "store/prepared.h"
@@ -91,6 +92,15 @@ any_task_lives(void)
 
 /* ---- counting ---- */
 
+/* Delayed tasks, likewise; of all databases, since only they can be told apart
+ * by their type. */
+typedef struct DelayTallies
+{
+	GqDelay    *base;
+	int			nbase;
+	HTAB	   *counted;
+} DelayTallies;
+
 static Tally *
 tally_of(HTAB *tallies, GqType *entry)
 {
@@ -122,7 +132,7 @@ note_base(GqType *entry, void *arg)
  * transactions without a pause.
  */
 static Snapshot
-take_aligned_snapshot(HTAB *tallies)
+take_aligned_snapshot(HTAB *tallies, DelayTallies *delays)
 {
 	for (int i = 0;; i++)
 	{
@@ -130,29 +140,55 @@ take_aligned_snapshot(HTAB *tallies)
 		Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
 
 		gq_each_type(note_base, tallies);
+		delays->base = gq_delays_copy(&delays->nbase);
 		pg_memory_barrier();
 		if ((pg_atomic_read_u32(&gq_shared->counting) == 0 &&
 			 pg_atomic_read_u64(&gq_shared->counts_applied) == applied) || i == ALIGN_ATTEMPTS)
 			return snapshot;
 		UnregisterSnapshot(snapshot);
+		pfree(delays->base);
 		CHECK_FOR_INTERRUPTS();
 		pg_usleep(1000);
 	}
 }
 
 static void
-count_task(HTAB *tallies, const GqTask *task)
+count_delay(HTAB *counted, GqType *entry, const GqTask *task)
+{
+	GqDelay		delay;
+	GqDelay    *known;
+	bool		found;
+
+	if (!gq_delay_of(entry, task->next_attempt_at, task->updated_at, &delay))
+		return;
+	known = hash_search(counted, &delay.span, HASH_ENTER, &found);
+	if (!found)
+		*known = delay;
+	else
+	{
+		known->n++;
+		known->first = Min(known->first, delay.first);
+		known->last = Max(known->last, delay.last);
+	}
+}
+
+static void
+count_task(HTAB *tallies, HTAB *delays, const GqTask *task)
 {
 	GqType	   *entry = gq_change_entry(task);
 
 	if (entry != NULL)
+	{
 		tally_of(tallies, entry)->counted[task->status]++;
+		if (GqStatusIsClaimable(task->status))
+			count_delay(delays, entry, task);
+	}
 	if (task->status == GQ_PROCESSING)
 		gq_lease_enter(gq_instance(), task->id, task->token, task->lease_until, 0);
 }
 
 static void
-count_generation(int number, HTAB *tallies, Snapshot snapshot)
+count_generation(int number, HTAB *tallies, HTAB *delays, Snapshot snapshot)
 {
 	GqGeneration *generation = gq_generation_open(number);
 	TableScanDesc scan = table_beginscan_strat(generation->table, snapshot, 0, NULL, true, false);
@@ -164,7 +200,7 @@ count_generation(int number, HTAB *tallies, Snapshot snapshot)
 
 		CHECK_FOR_INTERRUPTS();
 		gq_task_read(&task, slot);
-		count_task(tallies, &task);
+		count_task(tallies, delays, &task);
 	}
 	ExecDropSingleTupleTableSlot(slot);
 	table_endscan(scan);
@@ -180,37 +216,66 @@ publish_tally(const Tally *tally)
 	for (int s = 0; s < GQ_STATUSES; s++)
 		entry->counts[s] += tally->counted[s] - tally->base[s];
 	entry->counted = entry->doubts == tally->doubts;
+	entry->delays_lost = false;
 	SpinLockRelease(&entry->mutex);
+}
+
+/* After the tallies: there may be no room for all of it. */
+static void
+publish_delays(HTAB *tallies, DelayTallies *delays)
+{
+	HASH_SEQ_STATUS status;
+	GqDelay    *delay;
+
+	for (int i = 0; i < delays->nbase; i++)
+	{
+		GqType	   *entry = gq_type_nth(delays->base[i].span.type);
+
+		delays->base[i].n = -delays->base[i].n;
+		if (entry != NULL && hash_search(tallies, &entry, HASH_FIND, NULL) != NULL)
+			gq_delays_add(entry, &delays->base[i]);
+	}
+	hash_seq_init(&status, delays->counted);
+	while ((delay = hash_seq_search(&status)) != NULL)
+		gq_delays_add(gq_type_nth(delay->span.type), delay);
+}
+
+static HTAB *
+make_table(const char *name, Size keysize, Size entrysize)
+{
+	HASHCTL		ctl = {.keysize = keysize,.entrysize = entrysize,.hcxt = CurrentMemoryContext};
+
+	return hash_create(name, 64, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 }
 
 /* False: a generation was emptied meanwhile, and its tasks not seen. */
 static bool
 survey(void)
 {
-	HASHCTL		ctl = {.keysize = sizeof(GqType *),.entrysize = sizeof(Tally),
-	.hcxt = CurrentMemoryContext};
-	HTAB	   *tallies = hash_create("goque survey", 64, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-	Snapshot	snapshot = take_aligned_snapshot(tallies);
+	HTAB	   *tallies = make_table("goque survey", sizeof(GqType *), sizeof(Tally));
+	DelayTallies delays = {.counted = make_table("goque delays", sizeof(GqSpan), sizeof(GqDelay))};
+	Snapshot	snapshot = take_aligned_snapshot(tallies, &delays);
 	HASH_SEQ_STATUS status;
 	Tally	   *tally;
 	bool		complete;
 
 	for (int g = 0; g < GQ_GENERATIONS; g++)
 		if (!gq_generation_is_void(g))
-			count_generation(g, tallies, snapshot);
+			count_generation(g, tallies, delays.counted, snapshot);
 	complete = !gq_ring_is_emptied_since(snapshot);
 	UnregisterSnapshot(snapshot);
 
-	if (!complete)
+	if (complete)
 	{
-		hash_destroy(tallies);
-		return false;
+		hash_seq_init(&status, tallies);
+		while ((tally = hash_seq_search(&status)) != NULL)
+			publish_tally(tally);
+		publish_delays(tallies, &delays);
 	}
-	hash_seq_init(&status, tallies);
-	while ((tally = hash_seq_search(&status)) != NULL)
-		publish_tally(tally);
 	hash_destroy(tallies);
-	return true;
+	hash_destroy(delays.counted);
+	pfree(delays.base);
+	return complete;
 }
 
 /* ---- the duty ---- */

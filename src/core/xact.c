@@ -32,6 +32,7 @@
 
 #include "core/await.h"
 #include "core/claim_commit.h"
+#include "core/delays.h"
 #include "core/locks.h"
 #include "core/settle.h"
 #include "core/xact.h"
@@ -334,7 +335,7 @@ give_back_taken(void)
 static void
 enter_count_window(void)
 {
-	if (count_notes.n == 0 || in_count_window)
+	if ((count_notes.n == 0 && !gq_delays_noted()) || in_count_window)
 		return;
 	pg_atomic_fetch_add_u32(&gq_shared->counting, 1);
 	in_count_window = true;
@@ -453,6 +454,7 @@ tell_committed(void)
 		gq_types_foreach(noted_instance, forget_entry, NULL);
 	}
 	apply_counts();
+	gq_delays_commit();
 	leave_count_window();
 	enter_late_leases();
 	remove_leases(false, 0);
@@ -484,6 +486,7 @@ forget_notes(void)
 	forget_generations = 0;
 	gq_claim_commit_reset();
 	gq_await_forget();
+	gq_delays_forget_notes();
 	gq_locks_forget();
 	gq_settle_forget();
 }
@@ -559,6 +562,7 @@ subtransaction_commits(int level)
 		counts[i].level = level - 1;
 	for (int i = lease_notes.n - 1; i >= 0 && leases[i].level >= level; i--)
 		leases[i].level = level - 1;
+	gq_delays_commit_sub(level);
 }
 
 static void
@@ -572,6 +576,7 @@ subtransaction_aborts(int level)
 		count_notes.n--;
 	while (lease_notes.n > 0 && leases[lease_notes.n - 1].level >= level)
 		lease_notes.n--;
+	gq_delays_abort_sub(level);
 	give_back_taken();
 }
 

@@ -23,6 +23,7 @@
 
 #include "shared/awaited.h"
 #include "shared/databases.h"
+#include "shared/delays.h"
 #include "shared/leases.h"
 #include "shared/shmem.h"
 #include "shared/totals_file.h"
@@ -30,7 +31,7 @@
 #include "shared/wait_lines.h"
 
 #define TRANCHE "goque"
-#define NLOCKS (4 + GQ_LEASE_PARTITIONS)
+#define NLOCKS (5 + GQ_LEASE_PARTITIONS)
 
 /*
  * The first token lies between 1 and this, so that a server which never
@@ -55,6 +56,7 @@ request(void)
 	RequestAddinShmemSpace(gq_lines_shmem_size());
 	RequestAddinShmemSpace(gq_awaited_shmem_size());
 	RequestAddinShmemSpace(gq_leases_shmem_size());
+	RequestAddinShmemSpace(gq_delays_shmem_size());
 	RequestNamedLWLockTranche(TRANCHE, NLOCKS);
 }
 
@@ -79,7 +81,8 @@ init_root(GqShared *shared)
 	shared->types_lock = &locks[1].lock;
 	shared->wait_lock = &locks[2].lock;
 	shared->awaited_lock = &locks[3].lock;
-	shared->lease_locks = &locks[4];
+	shared->delays_lock = &locks[4].lock;
+	shared->lease_locks = &locks[5];
 	pg_atomic_init_u64(&shared->next_token, random_first_token());
 	pg_atomic_init_u32(&shared->counting, 0);
 	pg_atomic_init_u32(&shared->settings_changes, 0);
@@ -104,6 +107,7 @@ startup(void)
 	gq_lines_shmem_init();
 	gq_awaited_shmem_init();
 	gq_leases_shmem_init();
+	gq_delays_shmem_init();
 	LWLockRelease(AddinShmemInitLock);
 
 	/* only where this is the process that ends last, and is alone now */

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * totals_file.c
- *	  Keeping the totals of goque.stats, and the frontiers, over an orderly
+ *	  Keeping the numbers of goque.stats, and the frontiers, over an orderly
  *	  restart.
  *
  * The postmaster writes what shared memory counted to a file when the server
@@ -36,12 +36,13 @@
 #include "port/pg_crc32c.h"
 #include "storage/fd.h"
 
+#include "shared/delays.h"
 #include "shared/totals_file.h"
 #include "shared/types.h"
 
 #define TOTALS_FILE PGSTAT_STAT_PERMANENT_DIRECTORY "/goque.stat"
 #define TOTALS_TMP_FILE TOTALS_FILE ".tmp"
-#define TOTALS_MAGIC 0x47715402 /* the last byte is the format's version */
+#define TOTALS_MAGIC 0x47715403 /* the last byte is the format's version */
 
 typedef struct Header
 {
@@ -50,8 +51,10 @@ typedef struct Header
 	uint64		system_identifier;
 	XLogRecPtr	checkpoint;		/* the shutdown checkpoint */
 	uint32		nrecords;
-	pg_crc32c	crc;			/* of the records */
+	uint32		ndelays;
+	pg_crc32c	crc;			/* of what follows */
 } Header;
+
 
 typedef struct Record
 {
@@ -62,11 +65,19 @@ typedef struct Record
 	uint32		prepared;
 	GqKey		prepared_key;
 	bool		counted;
+	bool		delays_lost;
 	int64		counts[GQ_STATUSES];
 	int64		totals[GQ_TOTALS];
 	TimestampTz last_fetch_at;
 	int64		max_payload;
 } Record;
+
+/* what stands in the file behind the header */
+typedef struct Contents
+{
+	Record	   *records;
+	GqDelay    *delays;			/* the type is the number of its record */
+} Contents;
 
 /* Identify the state of the tables; false if nobody can be sure of it. */
 static bool
@@ -93,52 +104,92 @@ fill_record(Record *record, const GqType *entry)
 	record->prepared = entry->prepared;
 	record->prepared_key = entry->prepared_key;
 	record->counted = entry->counted;
+	record->delays_lost = entry->delays_lost;
 	memcpy(record->counts, entry->counts, sizeof(record->counts));
 	memcpy(record->totals, entry->totals, sizeof(record->totals));
 	record->last_fetch_at = entry->last_fetch_at;
 	record->max_payload = entry->max_payload;
 }
 
-static void
+/* The entry that it became; NULL: there was no room. */
+static GqType *
 apply_record(const Record *record)
 {
 	GqType	   *entry = gq_type_restore(record->database, record->instance,
 										record->name);
 
 	if (entry == NULL)
-		return;
+		return NULL;
 	memcpy(entry->frontier, record->frontier, sizeof(entry->frontier));
 	entry->prepared = record->prepared;
 	entry->prepared_key = record->prepared_key;
 	entry->counted = record->counted;
+	entry->delays_lost = record->delays_lost;
 	memcpy(entry->counts, record->counts, sizeof(entry->counts));
 	memcpy(entry->totals, record->totals, sizeof(entry->totals));
 	entry->last_fetch_at = record->last_fetch_at;
 	entry->max_payload = record->max_payload;
+	return entry;
 }
 
-/* Records of all entries, palloc'd. */
-static Record *
-collect_records(Header *header)
+static void
+apply(const Header *header, Contents *contents)
 {
-	Record	   *records = palloc(sizeof(Record) * GQ_MAX_TYPES);
+	GqType	  **entries = palloc(sizeof(GqType *) * Max(header->nrecords, 1));
 
+	for (uint32 i = 0; i < header->nrecords; i++)
+		entries[i] = apply_record(&contents->records[i]);
+	for (uint32 i = 0; i < header->ndelays; i++)
+	{
+		GqDelay    *delay = &contents->delays[i];
+		GqType	   *entry = entries[delay->span.type];
+
+		if (entry == NULL)
+			continue;
+		delay->span.type = gq_type_number(entry);
+		gq_delays_add(entry, delay);
+	}
+	pfree(entries);
+}
+
+static pg_crc32c
+checksum(const Header *header, const Contents *contents)
+{
+	pg_crc32c	crc;
+
+	INIT_CRC32C(crc);
+	COMP_CRC32C(crc, contents->records, header->nrecords * sizeof(Record));
+	COMP_CRC32C(crc, contents->delays, header->ndelays * sizeof(GqDelay));
+	FIN_CRC32C(crc);
+	return crc;
+}
+
+/* All entries and their delays, palloc'd. */
+static void
+collect(Header *header, Contents *contents)
+{
+	int			number[GQ_MAX_TYPES];	/* of each entry's record */
+	int			ndelays;
+
+	contents->records = palloc(sizeof(Record) * GQ_MAX_TYPES);
 	header->nrecords = 0;
 	for (int i = 0; i < GQ_MAX_TYPES; i++)
 	{
 		GqType	   *entry = gq_type_nth(i);
 
+		number[i] = header->nrecords;
 		if (entry != NULL)
-			fill_record(&records[header->nrecords++], entry);
+			fill_record(&contents->records[header->nrecords++], entry);
 	}
-	INIT_CRC32C(header->crc);
-	COMP_CRC32C(header->crc, records, header->nrecords * sizeof(Record));
-	FIN_CRC32C(header->crc);
-	return records;
+	contents->delays = gq_delays_copy(&ndelays);
+	header->ndelays = ndelays;
+	for (int i = 0; i < ndelays; i++)
+		contents->delays[i].span.type = number[contents->delays[i].span.type];
+	header->crc = checksum(header, contents);
 }
 
 static bool
-write_file(const Header *header, const Record *records)
+write_file(const Header *header, const Contents *contents)
 {
 	FILE	   *file = AllocateFile(TOTALS_TMP_FILE, PG_BINARY_W);
 	bool		ok;
@@ -146,57 +197,69 @@ write_file(const Header *header, const Record *records)
 	if (file == NULL)
 		return false;
 	ok = fwrite(header, sizeof(*header), 1, file) == 1 &&
-		fwrite(records, sizeof(Record), header->nrecords, file) == header->nrecords;
+		fwrite(contents->records, sizeof(Record), header->nrecords, file) == header->nrecords &&
+		fwrite(contents->delays, sizeof(GqDelay), header->ndelays, file) == header->ndelays;
 	if (FreeFile(file) != 0)
 		ok = false;
 	return ok && durable_rename(TOTALS_TMP_FILE, TOTALS_FILE, LOG) == 0;
+}
+
+static void
+free_contents(Contents *contents)
+{
+	pfree(contents->records);
+	pfree(contents->delays);
 }
 
 void
 gq_totals_save(int code, Datum arg)
 {
 	Header		header = {.magic = TOTALS_MAGIC,.record_size = sizeof(Record)};
-	Record	   *records;
+	Contents	contents;
 
 	if (code != 0 || !read_checkpoint(&header))
 		return;
 
-	records = collect_records(&header);
-	if (!write_file(&header, records))
+	collect(&header, &contents);
+	if (!write_file(&header, &contents))
 	{
 		ereport(LOG,
 				(errcode_for_file_access(),
 				 errmsg("could not write file \"%s\": %m", TOTALS_FILE)));
 		unlink(TOTALS_TMP_FILE);
 	}
-	pfree(records);
+	free_contents(&contents);
 }
 
-/* Palloc'd records of the file, or NULL when they are not of this format. */
-static Record *
-read_records(FILE *file, Header *header)
+/* Does each delay belong to a record? */
+static bool
+delays_fit(const Header *header, const Contents *contents)
 {
-	Record	   *records;
-	pg_crc32c	crc;
+	for (uint32 i = 0; i < header->ndelays; i++)
+		if ((uint32) contents->delays[i].span.type >= header->nrecords)
+			return false;
+	return true;
+}
 
+/* False: it is not of this format.  Palloc'd. */
+static bool
+read_file(FILE *file, Header *header, Contents *contents)
+{
 	if (fread(header, sizeof(*header), 1, file) != 1 ||
 		header->magic != TOTALS_MAGIC ||
 		header->record_size != sizeof(Record) ||
-		header->nrecords > GQ_MAX_TYPES)
-		return NULL;
+		header->nrecords > GQ_MAX_TYPES || header->ndelays > GQ_MAX_DELAYS)
+		return false;
 
-	records = palloc(sizeof(Record) * Max(header->nrecords, 1));
-	if (fread(records, sizeof(Record), header->nrecords, file) == header->nrecords &&
-		fgetc(file) == EOF)
-	{
-		INIT_CRC32C(crc);
-		COMP_CRC32C(crc, records, header->nrecords * sizeof(Record));
-		FIN_CRC32C(crc);
-		if (EQ_CRC32C(crc, header->crc))
-			return records;
-	}
-	pfree(records);
-	return NULL;
+	contents->records = palloc(sizeof(Record) * Max(header->nrecords, 1));
+	contents->delays = palloc(sizeof(GqDelay) * Max(header->ndelays, 1));
+	if (fread(contents->records, sizeof(Record), header->nrecords, file) == header->nrecords &&
+		fread(contents->delays, sizeof(GqDelay), header->ndelays, file) == header->ndelays &&
+		fgetc(file) == EOF && EQ_CRC32C(header->crc, checksum(header, contents)) &&
+		delays_fit(header, contents))
+		return true;
+	free_contents(contents);
+	return false;
 }
 
 /* Do the tables stand where they stood when this file was written? */
@@ -217,24 +280,21 @@ static void
 load_from(FILE *file)
 {
 	Header		header;
-	Record	   *records = read_records(file, &header);
+	Contents	contents;
 
-	if (records == NULL)
+	if (!read_file(file, &header, &contents))
 	{
 		ereport(LOG,
 				(errmsg("ignoring invalid data in file \"%s\"", TOTALS_FILE)));
 		return;
 	}
 	if (is_current(&header))
-	{
-		for (uint32 i = 0; i < header.nrecords; i++)
-			apply_record(&records[i]);
-	}
+		apply(&header, &contents);
 	else
 		ereport(LOG,
 				(errmsg("ignoring file \"%s\": the server was changed since it was written",
 						TOTALS_FILE)));
-	pfree(records);
+	free_contents(&contents);
 }
 
 void

@@ -67,6 +67,7 @@
 #include "utils/timestamp.h"
 
 #include "shared/cells.h"
+#include "shared/delays.h"
 #include "shared/shmem.h"
 #include "shared/types.h"
 
@@ -224,6 +225,7 @@ free_entry(int i)
 	while (*link != i)
 		link = &table->next[*link];
 	*link = table->next[i];
+	gq_delays_forget(entry);
 
 	entry->in_use = false;
 	table->next[i] = table->free_head;
@@ -322,6 +324,12 @@ gq_types_forget(Oid database, Oid keep_instance)
 	}
 	LWLockRelease(gq_shared->wait_lock);
 	LWLockRelease(gq_shared->types_lock);
+}
+
+int
+gq_type_number(const GqType *entry)
+{
+	return entry - table->entries;
 }
 
 GqType *

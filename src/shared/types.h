@@ -126,6 +126,7 @@ typedef struct GqType
 	TimestampTz full_check_at;	/* the next from the beginning, at the
 								 * earliest */
 	bool		counted;		/* counts[] is true of the tables */
+	bool		delays_lost;	/* shared/delays.c had no room for it */
 	uint32		doubts;			/* how often that was called off */
 	int64		counts[GQ_STATUSES];
 	int64		totals[GQ_TOTALS];
@@ -159,6 +160,9 @@ extern void gq_types_set_surveyed(Oid instance, bool surveyed);
 /* Give back the entries of other instances in this database, or of a database
  * that is gone (keep_instance InvalidOid); not those that somebody waits for. */
 extern void gq_types_forget(Oid database, Oid keep_instance);
+
+/* Which entry it is, from 0 to GQ_MAX_TYPES - 1. */
+extern int	gq_type_number(const GqType *entry);
 
 /* For totals_file.c, in the postmaster alone: entry n if it is in use, else
  * NULL (n from 0 to GQ_MAX_TYPES - 1); and an entry from the file. */

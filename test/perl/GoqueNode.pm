@@ -113,10 +113,11 @@ sub wait_workers
 # One row for each type whose goque.stats are not what is in the tables.
 our $WRONG_STATS = q{
 	SELECT coalesce(s.type, c.type), s, c FROM (
-		SELECT type, ready + scheduled AS waiting, pending, processing, done, attempts_left, canceled
+		SELECT type, ready + scheduled AS waiting, scheduled, pending, processing, done, attempts_left, canceled
 		FROM goque.stats) s
 	FULL JOIN (
 		SELECT type, count(*) FILTER (WHERE status IN ('new', 'error')) AS waiting,
+			count(*) FILTER (WHERE status IN ('new', 'error') AND next_attempt_at > clock_timestamp()) AS scheduled,
 			count(*) FILTER (WHERE status = 'pending') AS pending,
 			count(*) FILTER (WHERE status = 'processing') AS processing,
 			count(*) FILTER (WHERE status = 'done') AS done,
@@ -124,9 +125,9 @@ our $WRONG_STATS = q{
 			count(*) FILTER (WHERE status = 'canceled') AS canceled
 		FROM goque.tasks GROUP BY type) c
 	USING (type)
-	WHERE (coalesce(s.waiting, 0), coalesce(s.pending, 0), coalesce(s.processing, 0),
+	WHERE (coalesce(s.waiting, 0), coalesce(s.scheduled, 0), coalesce(s.pending, 0), coalesce(s.processing, 0),
 			coalesce(s.done, 0), coalesce(s.attempts_left, 0), coalesce(s.canceled, 0))
-		IS DISTINCT FROM (coalesce(c.waiting, 0), coalesce(c.pending, 0), coalesce(c.processing, 0),
+		IS DISTINCT FROM (coalesce(c.waiting, 0), coalesce(c.scheduled, 0), coalesce(c.pending, 0), coalesce(c.processing, 0),
 			coalesce(c.done, 0), coalesce(c.attempts_left, 0), coalesce(c.canceled, 0))};
 
 # Lines of the server's log from an offset that nobody wants to see.  Statements

@@ -88,7 +88,7 @@ INSERT INTO calls VALUES
 ('types_in_use', '{monitor,admin}', 'SELECT goque.types_in_use()'),
 ('type_counters', '{monitor,admin}', 'SELECT goque.type_counters()'),
 ('count_tasks', '{monitor,admin}', $$SELECT goque.count_tasks('a')$$),
-('count_waiting', '{monitor,admin}', $$SELECT goque.count_waiting('a', now())$$),
+('count_waiting', '{monitor,admin}', $$SELECT goque.count_waiting('a', now(), now())$$),
 ('settings_of', '{monitor,admin}', $$SELECT goque.settings_of('a')$$),
 ('leases', '{monitor,admin}', 'SELECT goque.leases()'),
 ('worker_list', '{monitor,admin}', 'SELECT goque.worker_list()'),
