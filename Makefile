@@ -32,6 +32,7 @@ OBJS = \
 	src/api/grant.o \
 	src/api/maintain.o \
 	src/api/monitor.o \
+	src/api/why.o \
 	src/core/task.o \
 	src/core/status.o \
 	src/core/settings.o \
@@ -45,6 +46,7 @@ OBJS = \
 	src/core/size.o \
 	src/core/sleep.o \
 	src/core/await.o \
+	src/core/why.o \
 	src/core/disconnect.o \
 	src/core/add.o \
 	src/core/replace.o \
@@ -128,7 +130,7 @@ EXTRA_CLEAN = results regression.diffs regression.out log tmp_check tmp_check_is
 TEMP_INSTANCE  = yes
 temp_instance  = $(if $(TEMP_INSTANCE),--temp-instance=$(1) --temp-config=$(srcdir)/test/goque.conf)
 
-REGRESS        = add fetch finish guard steer unique order configure schedule maintain views insert_copy \
+REGRESS        = add fetch finish guard why steer unique order configure schedule maintain views insert_copy \
 	errors savepoints callers hostile encodings times readonly drivers
 REGRESS_OPTS   = --encoding=UTF8 --no-locale --inputdir=test --load-extension=goque $(call temp_instance,tmp_check)
 ISOLATION      = two_fetchers fetch_skips_locked fetch_rolled_back savepoint_rollback_fetch \

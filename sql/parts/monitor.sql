@@ -232,3 +232,12 @@ SELECT u.type FROM goque.types_in_use() AS u(type)
 UNION
 SELECT c.type FROM goque.type_counters() c;
 COMMENT ON VIEW goque.type_names IS 'every type that is configured, has tasks or was used since the server started';
+
+CREATE FUNCTION goque_why(id bigint)
+RETURNS TABLE (reason text, detail text, hint text)
+LANGUAGE C COST 1000 ROWS 1
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'goque_why';
+COMMENT ON FUNCTION goque_why(bigint) IS
+'why a task is not running: one row with a word, the facts, and what to do';
+REVOKE ALL ON FUNCTION goque_why(bigint) FROM PUBLIC;

@@ -113,6 +113,8 @@ static const FunctionGrant function_grants[] = {
 	{"goque_grant", ADMIN},
 	{"goque_revoke", ADMIN},
 
+	{"goque_why", MONITOR | ADMIN},
+
 	/* under the views; who may insert may read ids */
 	{"snapshot_guard", PRODUCE | MONITOR | ADMIN},
 	{"may_see_payload", PRODUCE | MONITOR | ADMIN},

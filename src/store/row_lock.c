@@ -14,9 +14,11 @@
 
 #include "access/htup_details.h"
 #include "access/multixact.h"
+#include "access/subtrans.h"
 #include "access/transam.h"
 #include "access/xact.h"
 #include "storage/bufmgr.h"
+#include "storage/procarray.h"
 
 #include "store/row_lock.h"
 
@@ -99,4 +101,37 @@ gq_row_is_own(TupleTableSlot *slot)
 
 	read_header(slot, &header);
 	return TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(&header));
+}
+
+/* The top of an open transaction of others. */
+static TransactionId
+open_transaction(TransactionId xid)
+{
+	if (!TransactionIdIsValid(xid) || TransactionIdIsCurrentTransactionId(xid) ||
+		!TransactionIdIsInProgress(xid))
+		return InvalidTransactionId;
+	return SubTransGetTopmostTransaction(xid);
+}
+
+TransactionId
+gq_row_changed_by(TupleTableSlot *slot)
+{
+	HeapTupleHeaderData header;
+
+	read_header(slot, &header);
+	if ((header.t_infomask & HEAP_XMAX_INVALID) || HEAP_XMAX_IS_LOCKED_ONLY(header.t_infomask))
+		return InvalidTransactionId;
+	return open_transaction(HeapTupleHeaderGetUpdateXid(&header));
+}
+
+TransactionId
+gq_row_locked_by(TupleTableSlot *slot)
+{
+	HeapTupleHeaderData header;
+
+	read_header(slot, &header);
+	if ((header.t_infomask & (HEAP_XMAX_INVALID | HEAP_XMAX_IS_MULTI)) ||
+		!HEAP_XMAX_IS_LOCKED_ONLY(header.t_infomask))
+		return InvalidTransactionId;
+	return open_transaction(HeapTupleHeaderGetRawXmax(&header));
 }

@@ -27,4 +27,9 @@ extern bool gq_row_is_only_locked(TupleTableSlot *slot);
 extern bool gq_row_is_held(TupleTableSlot *slot);
 extern bool gq_row_is_own(TupleTableSlot *slot);
 
+/* The other transaction that is changing the version, or has locked it, and has
+ * not ended; 0: none. */
+extern TransactionId gq_row_changed_by(TupleTableSlot *slot);
+extern TransactionId gq_row_locked_by(TupleTableSlot *slot);
+
 #endif							/* GOQUE_STORE_ROW_LOCK_H */

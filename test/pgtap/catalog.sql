@@ -56,6 +56,7 @@ INSERT INTO interface VALUES
 ('goque_fail_many', 'f', $$ids bigint[], errors text[], tokens bigint[] DEFAULT '{}'::bigint[], retry_in interval DEFAULT NULL::interval, retry boolean DEFAULT true$$, 'SETOF bigint'),
 ('goque_release_many', 'f', $$ids bigint[], tokens bigint[] DEFAULT '{}'::bigint[], delay interval DEFAULT '00:00:00'::interval$$, 'SETOF bigint'),
 ('goque_wait_for', 'f', $$id bigint, timeout interval DEFAULT '00:00:30'::interval$$, 'TABLE(status text, result jsonb, error text)'),
+('goque_why', 'f', 'id bigint', 'TABLE(reason text, detail text, hint text)'),
 ('goque_guard', 'f', 'id bigint, token bigint', 'void'),
 ('goque_heartbeat_many', 'f', $$ids bigint[], tokens bigint[] DEFAULT '{}'::bigint[], lease interval DEFAULT NULL::interval$$, 'SETOF bigint'),
 ('goque_cancel', 'f', 'id bigint', 'boolean'),
@@ -82,7 +83,7 @@ INSERT INTO interface VALUES
 ('goque_revoke', 'f', 'role regrole, privilege text', 'void');
 
 -- In the contract, and not built yet: whoever builds one moves it up.
-CREATE TEMP TABLE later AS SELECT unnest(ARRAY['goque_why',
+CREATE TEMP TABLE later AS SELECT unnest(ARRAY[
 	'goque_register_processor', 'goque_unregister_processor']) AS name;
 
 SELECT set_eq($$SELECT proname::text FROM functions WHERE proname LIKE 'goque\_%'$$, $$SELECT name FROM interface$$,

@@ -62,6 +62,7 @@ INSERT INTO calls VALUES
 ('goque_release_many', '{work,admin}', $$SELECT goque_release_many('{1}')$$),
 ('goque_heartbeat', '{work,admin}', 'SELECT goque_heartbeat(1)'),
 ('goque_heartbeat_many', '{work,admin}', $$SELECT goque_heartbeat_many('{1}')$$),
+('goque_why', '{monitor,admin}', 'SELECT goque_why(1)'),
 ('goque_guard', '{work,admin}', 'SELECT goque_guard(1, 1)'),
 ('goque_retry', '{admin}', 'SELECT goque_retry(1)'),
 ('goque_retry_many', '{admin}', $$SELECT goque_retry_many('{1}')$$),

@@ -142,6 +142,7 @@ SELECT callers_lie($$goque_complete(1)$$);
 SELECT callers_lie($$goque_heartbeat(1)$$);
 SELECT callers_lie($$goque_guard(1, 1)$$);
 SELECT callers_lie($$goque_wait_for(1, '0')$$);
+SELECT callers_lie($$goque_why(1)$$);
 SELECT callers_lie($$goque_cancel_all('callers.parallel')$$);
 SELECT callers_lie($$goque_heal()$$);
 SELECT callers_lie($$goque_clean()$$);

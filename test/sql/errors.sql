@@ -55,6 +55,7 @@ SELECT pg_temp.refused(format('SELECT goque_heartbeat_many(ARRAY[%s], NULL)', :h
 SELECT pg_temp.refused('SELECT goque_guard(NULL, 1)');
 SELECT pg_temp.refused(format('SELECT goque_guard(%s, NULL)', :held));
 SELECT pg_temp.refused('SELECT goque_wait_for(NULL)');
+SELECT pg_temp.refused('SELECT goque_why(NULL)');
 SELECT pg_temp.refused('SELECT goque_cancel(NULL)');
 SELECT pg_temp.refused('SELECT goque_cancel_many(NULL)');
 SELECT pg_temp.refused(format('SELECT goque_cancel_many(ARRAY[%s, NULL])', :held));

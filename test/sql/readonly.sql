@@ -27,7 +27,7 @@ INSERT INTO calls (call) SELECT replace(replace(replace(c, 'HELD', :'held'), 'WA
 	$$goque_heal()$$, $$goque_clean()$$, $$goque_grant('pg_monitor', 'monitor')$$, $$goque_revoke('pg_monitor', 'monitor')$$]) c;
 -- every function that there is, but those that change nothing
 SELECT p.proname FROM pg_proc p JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'
-WHERE p.proname LIKE 'goque\_%' AND p.prokind = 'f' AND p.proname NOT IN ('goque_wait_for', 'goque_next_runs') AND NOT EXISTS (SELECT FROM calls WHERE call LIKE p.proname || '(%');
+WHERE p.proname LIKE 'goque\_%' AND p.prokind = 'f' AND p.proname NOT IN ('goque_wait_for', 'goque_why', 'goque_next_runs') AND NOT EXISTS (SELECT FROM calls WHERE call LIKE p.proname || '(%');
 
 \pset format unaligned
 \pset tuples_only on
@@ -71,6 +71,7 @@ SELECT count(*) > 0 AS healthy FROM goque.health;
 SELECT count(*) FROM goque.workers WHERE kind = 'holder' AND pid = pg_backend_pid();
 CALL goque_wait('{readonly}', '0');
 SELECT status FROM goque_wait_for(:done, '0');
+SELECT reason FROM goque_why(:done);
 -- a transaction may be made read-write again
 BEGIN READ WRITE;
 SELECT count(*) FROM goque_fetch('readonly');

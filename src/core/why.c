@@ -1,0 +1,379 @@
+/*-------------------------------------------------------------------------
+ *
+ * why.c
+ *	  Why a task is not running: the first thing that stands in its way, as the
+ *	  tables, the settings and shared memory know it now.
+ *
+ * Read by tired people: each answer is a sentence of facts, and another one of
+ * what to do, with the SQL for it.  The order of the questions is that in which a
+ * task meets the obstacles: what has ended does not wait, what runs needs no
+ * fetch, what is not due need not be fetched, and so on.  Nothing of a task is
+ * shown but what goque.tasks shows to everybody who may read it; no payload.
+ *
+ * All of it changes while it is written down.  It is an answer for people; no
+ * program should decide by it.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "storage/procarray.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+
+#include "core/detail.h"
+#include "core/installation.h"
+#include "core/line.h"
+#include "core/ready.h"
+#include "core/task.h"
+#include "core/why.h"
+#include "guc.h"
+#include "shared/databases.h"
+#include "shared/leases.h"
+#include "shared/shmem.h"
+#include "shared/wait_lines.h"
+#include "store/row_lock.h"
+#include "store/settings.h"
+
+#define FETCHED_LATELY (60 * USECS_PER_SEC)
+#define MAX_COUNTED 1000		/* tasks that are ready before it */
+
+static GqWhy
+make(const char *reason, char *detail, char *hint)
+{
+	GqWhy		why = {reason, detail, hint};
+
+	return why;
+}
+
+/* For a statement to be copied. */
+static char *
+quoted_type(const GqTask *task)
+{
+	return quote_literal_cstr(gq_detail(gq_task_type(task)));
+}
+
+static char *
+shown(const GqTask *task, int attr, const char *none)
+{
+	char	   *value = gq_task_text(task, attr);
+
+	return value ? gq_detail(value) : pstrdup(none);
+}
+
+/* ---- what has ended ---- */
+
+static GqWhy
+why_unknown(int64 id)
+{
+	return make("unknown",
+				psprintf("There is no task " INT64_FORMAT " that this session can see.", id),
+				pstrdup("It was never added, its adding transaction has not committed or was rolled back, "
+						"or it ended and was removed after the retention of its type (goque.task_types)."));
+}
+
+static GqWhy
+why_done(const GqTask *task)
+{
+	return make("done",
+				psprintf("It was completed at %s, in attempt %d, by worker \"%s\".",
+						 timestamptz_to_str(task->finished_at), task->attempts,
+						 shown(task, GQ_ATT_WORKER, "")),
+				psprintf("Nothing is to be done. To run it again: SELECT goque_retry(" INT64_FORMAT ");",
+						 task->id));
+}
+
+static GqWhy
+why_canceled(const GqTask *task)
+{
+	return make("canceled",
+				psprintf("It was canceled at %s; reason: %s.", timestamptz_to_str(task->finished_at),
+						 shown(task, GQ_ATT_ERROR, "none was given")),
+				psprintf("To run it after all: SELECT goque_retry(" INT64_FORMAT ");", task->id));
+}
+
+static GqWhy
+why_dead(const GqTask *task)
+{
+	return make("attempts_left",
+				psprintf("It is a dead letter: no attempts are left, since attempt %d of %d failed for good at %s; error: %s.",
+						 task->attempts, task->max_attempts, timestamptz_to_str(task->finished_at),
+						 shown(task, GQ_ATT_ERROR, "none")),
+				psprintf("Mend the cause (all failures: SELECT errors FROM goque.tasks WHERE id = " INT64_FORMAT
+						 "), then: SELECT goque_retry(" INT64_FORMAT ");", task->id, task->id));
+}
+
+static GqWhy
+why_ended(const GqTask *task)
+{
+	return task->status == GQ_DONE ? why_done(task) :
+		task->status == GQ_CANCELED ? why_canceled(task) : why_dead(task);
+}
+
+/* ---- what somebody is at ---- */
+
+static char *
+who(TransactionId xid, int pid)
+{
+	if (pid != 0)
+		return psprintf("the open transaction of process %d", pid);
+	return psprintf("prepared transaction %u", xid);
+}
+
+static GqWhy
+why_busy(const GqTask *task, TransactionId xid)
+{
+	int			pid = BackendXidGetPid(xid);
+
+	return make("busy",
+				psprintf("It is being fetched, ended or changed by %s, which has not committed.",
+						 who(xid, pid)),
+				pid != 0
+				? psprintf("See what it does: SELECT * FROM pg_stat_activity WHERE pid = %d; if it sits idle in its transaction: SELECT pg_terminate_backend(%d);",
+						   pid, pid)
+				: psprintf("Find it: SELECT gid FROM pg_prepared_xacts WHERE transaction = '%u'; then COMMIT PREPARED or ROLLBACK PREPARED.",
+						   xid));
+}
+
+static GqWhy
+why_running(const GqTask *task, TimestampTz until)
+{
+	return make("running",
+				psprintf("Worker \"%s\" has held it since %s, attempt %d of %d; the lease is until %s.",
+						 shown(task, GQ_ATT_WORKER, ""),
+						 pstrdup(timestamptz_to_str(task->started_at)), task->attempts,
+						 task->max_attempts, pstrdup(timestamptz_to_str(until))),
+				psprintf("Wait for the worker. If it is gone, the task is tried again after the lease; at once: SELECT goque_release(" INT64_FORMAT ");",
+						 task->id));
+}
+
+static GqWhy
+why_guarded(const GqTask *task, TransactionId xid)
+{
+	int			pid = BackendXidGetPid(xid);
+
+	return make("guarded",
+				psprintf("The lease of worker \"%s\" was over at %s, but %s guards the task (goque_guard).",
+						 shown(task, GQ_ATT_WORKER, ""), timestamptz_to_str(task->lease_until),
+						 who(xid, pid)),
+				pid != 0
+				? psprintf("It ends with that transaction. If that one hangs: SELECT pg_terminate_backend(%d);", pid)
+				: psprintf("Find it: SELECT gid FROM pg_prepared_xacts WHERE transaction = '%u'; then COMMIT PREPARED or ROLLBACK PREPARED.", xid));
+}
+
+static bool
+healer_runs(void)
+{
+	int			pid;
+	TimestampTz since;
+	TimestampTz last_run;
+
+	return gq_shared != NULL && gq_launcher_info(&pid, &since, &last_run);
+}
+
+static GqWhy
+why_lease_over(const GqTask *task)
+{
+	return make("lease_over",
+				psprintf("The lease of worker \"%s\" was over at %s, and the healer has not taken the task back yet%s.",
+						 shown(task, GQ_ATT_WORKER, ""), timestamptz_to_str(task->lease_until),
+						 healer_runs() ? "" : ": none is running"),
+				healer_runs()
+				? psprintf("It comes every %d ms. If it stays away, see goque.health; by hand: SELECT goque_heal();",
+						   gq_heal_interval)
+				: pstrdup("Do it by hand: SELECT goque_heal(); and see goque.health."));
+}
+
+static GqWhy
+why_processing(const GqTask *task, TimestampTz now)
+{
+	TimestampTz until = Max(task->lease_until,
+							gq_lease_extended(gq_instance(), task->id, task->token));
+	TransactionId locker;
+
+	if (until > now)
+		return why_running(task, until);
+	locker = gq_row_locked_by(task->slot);
+	return TransactionIdIsValid(locker) ? why_guarded(task, locker) : why_lease_over(task);
+}
+
+/* ---- what waits ---- */
+
+static GqWhy
+why_expired(const GqTask *task)
+{
+	return make("expired",
+				psprintf("It was to be fetched by %s, and was not; the healer is about to cancel it.",
+						 timestamptz_to_str(task->expires_at)),
+				psprintf("To run it all the same, cancel and revive it: SELECT goque_cancel(" INT64_FORMAT
+						 "), goque_retry(" INT64_FORMAT ");", task->id, task->id));
+}
+
+static GqWhy
+why_pending(const GqTask *task)
+{
+	int64		ahead = gq_line_ahead_of(task);
+
+	if (ahead != 0)
+		return make("line",
+					psprintf("It stands in line behind task " INT64_FORMAT " of its type and ordering key \"%s\".",
+							 ahead, shown(task, GQ_ATT_ORDERING_KEY, "")),
+					psprintf("See why that one is not done: SELECT * FROM goque_why(" INT64_FORMAT "); to give it up: SELECT goque_cancel(" INT64_FORMAT ");",
+							 ahead, ahead));
+	return make("pending",
+				pstrdup("It waits for other tasks; the last of them has ended, or is about to."),
+				pstrdup("Ask again in a moment; the check that runs each minute starts what was overlooked."));
+}
+
+static GqWhy
+why_scheduled(const GqTask *task)
+{
+	return make("scheduled",
+				task->status == GQ_ERROR
+				? psprintf("Attempt %d of %d failed; the next is not due before %s; error: %s.",
+						   task->attempts, task->max_attempts,
+						   timestamptz_to_str(task->next_attempt_at),
+						   shown(task, GQ_ATT_ERROR, "none"))
+				: psprintf("It is not to run before %s.", timestamptz_to_str(task->next_attempt_at)),
+				psprintf("Wait, or run it now: SELECT goque_reschedule_many(ARRAY[" INT64_FORMAT "], run_at => now());",
+						 task->id));
+}
+
+static bool
+database_is_paused(void)
+{
+	GqSettingsRow row;
+
+	return gq_settings_row_read("", &row) && !row.nulls[GQ_SET_PAUSED] &&
+		DatumGetBool(row.values[GQ_SET_PAUSED]);
+}
+
+static GqWhy
+why_paused(const GqTask *task)
+{
+	if (database_is_paused())
+		return make("paused", pstrdup("All types of this database are paused."),
+					pstrdup("To go on: SELECT goque_resume();"));
+	return make("paused", psprintf("Its type \"%s\" is paused.", gq_detail(gq_task_type(task))),
+				psprintf("To go on: SELECT goque_resume(%s);", quoted_type(task)));
+}
+
+/* When somebody last fetched the type; DT_NOEND: somebody waits for it now. */
+static TimestampTz
+last_fetch(GqType *entry)
+{
+	TimestampTz at;
+
+	if (pg_atomic_read_u32(&entry->line.idle) > 0 || gq_lines_idle(MyDatabaseId))
+		return DT_NOEND;
+	SpinLockAcquire(&entry->mutex);
+	at = entry->last_fetch_at;
+	SpinLockRelease(&entry->mutex);
+	return at;
+}
+
+static GqWhy
+why_unfetched(const GqTask *task, TimestampTz at)
+{
+	return make("unfetched",
+				at == 0
+				? psprintf("It is ready, but nobody has fetched the type \"%s\" since the server started.",
+						   gq_detail(gq_task_type(task)))
+				: psprintf("It is ready, but nobody has fetched the type \"%s\" since %s.",
+						   gq_detail(gq_task_type(task)), timestamptz_to_str(at)),
+				psprintf("Start a worker for the type, or look whether the one there is has stopped: it is to call SELECT * FROM goque_fetch(%s);",
+						 quoted_type(task)));
+}
+
+/* Ready tasks of its type that come before it, up to MAX_COUNTED. */
+static int
+count_before(const GqTask *task, TimestampTz now)
+{
+	char	   *type = gq_task_type(task);
+	GqReadyScan *scan = gq_ready_begin(&type, 1, now);
+	GqGeneration *generation;
+	GqType	   *entry;
+	GqTask		other;
+	int			n = 0;
+
+	while (n < MAX_COUNTED && gq_ready_next(scan, &other, &generation, &entry))
+	{
+		CHECK_FOR_INTERRUPTS();
+		gq_ready_keep(scan);
+		if (other.id == task->id)
+			break;
+		n++;
+	}
+	gq_ready_end(scan);
+	return n;
+}
+
+static GqWhy
+why_ready(const GqTask *task, TimestampTz now)
+{
+	int			before = count_before(task, now);
+
+	return make("ready",
+				before == 0
+				? pstrdup("It is ready, and the next of its type to be fetched.")
+				: psprintf("It is ready; %s%d ready tasks of its type are fetched before it.",
+						   before == MAX_COUNTED ? "at least " : "", before),
+				before == 0
+				? pstrdup("Its worker is about to fetch it; if not, see goque.workers and goque.health.")
+				: psprintf("Wait, add workers, or let it overtake the others: SELECT goque_reschedule_many(ARRAY[" INT64_FORMAT "], priority => -100);",
+						   task->id));
+}
+
+static GqWhy
+why_claimable(const GqTask *task, TimestampTz now)
+{
+	GqType	   *entry = gq_type_of(gq_task_type(task));
+	TimestampTz fetched = entry != NULL ? last_fetch(entry) : DT_NOEND;
+
+	if (task->next_attempt_at > now)
+		return why_scheduled(task);
+	if (gq_settings(gq_task_type(task))->paused)
+		return why_paused(task);
+	if (fetched < now - FETCHED_LATELY)
+		return why_unfetched(task, fetched);
+	return why_ready(task, now);
+}
+
+/* ---- all of it ---- */
+
+static GqWhy
+why(const GqTask *task, TimestampTz now)
+{
+	TransactionId changer;
+
+	if (GqStatusIsTerminal(task->status))
+		return why_ended(task);
+	changer = gq_row_changed_by(task->slot);
+	if (TransactionIdIsValid(changer))
+		return why_busy(task, changer);
+	if (task->status == GQ_PROCESSING)
+		return why_processing(task, now);
+	if (gq_task_is_expired(task, now))
+		return why_expired(task);
+	return task->status == GQ_PENDING ? why_pending(task) : why_claimable(task, now);
+}
+
+GqWhy
+gq_why(int64 id, TimestampTz now)
+{
+	GqSearch   *search = gq_search_begin(NULL);
+	TupleTableSlot *slot;
+	GqTask		task;
+	GqWhy		result;
+
+	if (gq_search_find(search, id, &slot) == NULL)
+		result = why_unknown(id);
+	else
+	{
+		gq_task_read(&task, slot);
+		result = why(&task, now);
+	}
+	gq_search_end(search);
+	return result;
+}
