@@ -1,7 +1,7 @@
 -- Attacks by names: decoys in the path of the caller, overloads beside our functions,
 -- objects that are there before CREATE EXTENSION, schemas whose names are SQL.
 BEGIN;
-SELECT plan(25);
+SELECT plan(26);
 
 CREATE ROLE gq_victim;
 CREATE ROLE gq_attacker;
@@ -91,6 +91,7 @@ SELECT is(pg_temp.under_decoys('SELECT now()'), 'P0001 decoy now was called', 'A
 SELECT is(pg_temp.under_decoys('SELECT 1 = 1'), 'P0001 decoy an operator was called', 'A1: ... and an operator');
 SELECT is(pg_temp.under_decoys(replace(statement, 'HOME', :'home')), 'went on', 'A1: ' || statement) FROM (VALUES
 	($$SELECT HOME.goque_add('a', '1'::pg_catalog.jsonb, 'k', timeout => '1 min'::pg_catalog.interval, on_conflict => 'replace')$$),
+	($$SELECT HOME.goque_add('never seen', ordering_key => 'k'::text, expires_in => '1 h'::pg_catalog.interval)$$),
 	($$SELECT HOME.goque_add_many('a', ARRAY['1', '2']::pg_catalog.jsonb[], ARRAY['k', 'l'], on_conflict => 'skip')$$),
 	($$INSERT INTO goque.tasks (type, payload) VALUES ('a', '1'::pg_catalog.jsonb)$$),
 	($$SELECT HOME.goque_fetch('a', 1, worker => 'w'::text), HOME.goque_fetch_any('{a}', 1)$$),
