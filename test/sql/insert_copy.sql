@@ -107,3 +107,5 @@ SELECT sum(ready), sum(total_added) FROM goque.stats WHERE type = 'insert.refuse
 -- an expiry that is over already: canceled by the healer, never fetched
 INSERT INTO goque.tasks (type, expires_at) VALUES ('insert.expired', '2001-01-01');
 SELECT count(*) FROM goque_fetch('insert.expired');
+-- not to be canceled by the keeper in the midst of another test
+SELECT goque_cancel_all('insert.expired') <= 1 AS ended;
