@@ -33,11 +33,12 @@ def throughput(bench):
     workers = bench.options.workers or bench.pick([1, 8, 32], [1, 8, 32, 128], [1, 4, 8, 16, 32, 64, 128, 256])
     for sync in ("off", "on"):
         for n in workers:
-            load = Load(workers=n, seconds=seconds + warmup, warmup=warmup, sync=sync)
-            names = everybody() if n == 8 and (sync == "off" or bench.form != "quick") else OWN if bench.form != "quick" else PAIR
-            bench.compare(f"single, {n} workers, sync {sync}", load, names)
-        load = Load(workers=4, batch=100, seconds=seconds + warmup, warmup=warmup, sync=sync, depth=10000)
-        bench.compare(f"batches of 100, 4 workers, sync {sync}", load, everybody() if bench.form != "quick" else OWN)
+            load = Load(workers=n, seconds=seconds + warmup, warmup=warmup, sync=sync, drain=bench.pick(3, 30, 60))
+            all_of_them = n == 8 and (sync == "off" or bench.form != "quick")
+            names = everybody() if all_of_them else OWN if bench.form != "quick" else PAIR
+            bench.compare(f"single, {n} workers, sync {sync}", load, names, rounds=1 if all_of_them and bench.form == "quick" else None)
+        load = Load(workers=4, batch=100, seconds=seconds + warmup, warmup=warmup, sync=sync, depth=10000, drain=bench.pick(3, 30, 60))
+        bench.compare(f"batches of 100, 4 workers, sync {sync}", load, everybody() if bench.form != "quick" else PAIR)
 
 
 def processes(bench):
@@ -48,7 +49,7 @@ def processes(bench):
 
 def latency(bench):
     seconds = bench.seconds(5, 30, 115 * 60)
-    load = Load(workers=8, producers=4, rate=200, depth=0, seconds=seconds, every=bench.pick(1, 1, 5))
+    load = Load(workers=8, producers=4, rate=200, depth=0, seconds=seconds, drain=bench.pick(2, 10, 60), every=bench.pick(1, 1, 5))
     bench.compare("200/s, 8 workers", load, everybody(), rounds=bench.pick(1, 2, 1))
     # rows of hundreds of sessions cost the same in a server that is not burdened, so only goque takes part
     sleepers = burdens.pgbench("CALL goque_wait(ARRAY['other' || :client_id], '1 min');\n", bench.pick(200, 1000, 1000), threads=2)

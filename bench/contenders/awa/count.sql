@@ -1,0 +1,1 @@
+SELECT count(*) FROM awa.jobs WHERE state IN ('available', 'scheduled', 'running', 'retryable');

@@ -1,0 +1,1 @@
+SELECT task_identifier, count(*) FROM graphile_worker.jobs GROUP BY 1

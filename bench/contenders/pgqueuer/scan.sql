@@ -1,0 +1,1 @@
+SELECT status, count(*), max(length(payload)) FROM pgqueuer GROUP BY status
