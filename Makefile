@@ -115,6 +115,7 @@ SQL_PARTS = \
 	sql/parts/maintain.sql \
 	sql/parts/schedule.sql \
 	sql/parts/monitor.sql \
+	sql/parts/health.sql \
 	sql/parts/views.sql \
 	sql/parts/grants.sql \
 	sql/parts/dump.sql

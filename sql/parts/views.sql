@@ -286,6 +286,20 @@ WITH state AS MATERIALIZED (
 ), late AS (
 	SELECT count(*) AS n, pg_catalog.string_agg(l.name, ', ' ORDER BY l.name) FILTER (WHERE l.rank <= 10) AS list
 	FROM (SELECT p.name, pg_catalog.row_number() OVER (ORDER BY p.name) AS rank FROM plans p WHERE p.late) l
+), horizon AS MATERIALIZED (
+	-- the worst, if there is one
+	SELECT h.*, coalesce(h.held_for > interval '10 min', h.transactions > 100000) AS long,
+		pg_catalog.concat(h.kind, ' ', CASE WHEN h.kind = 'backend' THEN pg_catalog.format('%s (%s, %s)', h.pid, h.name, h.state)
+			ELSE pg_catalog.quote_literal(h.name) END) AS who
+	FROM (SELECT 1) one
+	LEFT JOIN (SELECT * FROM goque.horizon_holders() LIMIT 1) h ON true
+), subscribed AS (
+	SELECT count(*) AS n, min(s.subname) AS name
+	FROM pg_catalog.pg_subscription_rel r
+	JOIN pg_catalog.pg_subscription s ON s.oid = r.srsubid
+	JOIN pg_catalog.pg_class c ON c.oid = r.srrelid
+	JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+	WHERE n.nspname = 'goque' AND c.relname LIKE 'tasks\__'
 ), version AS (
 	SELECT e.extversion FROM pg_catalog.pg_extension e WHERE e.extname = 'goque'
 ), checks(check_name, ok, detail, hint) AS (
@@ -370,6 +384,23 @@ WITH state AS MATERIALIZED (
 		pg_catalog.format('the library is version %s, the extension in this database %s', s.library_version, v.extversion),
 		'Call ALTER EXTENSION goque UPDATE in this database. If the library is the older one, restart the server so that it loads the new one.'
 	FROM state s CROSS JOIN version v
+	UNION ALL
+	SELECT 'xmin_horizon', h.who IS NULL OR h.long IS NOT TRUE,
+		CASE WHEN h.kind IS NULL THEN 'nothing holds it back'
+			ELSE pg_catalog.format('%s holds it back by %s transactions%s; meanwhile %s in %s older generations wait to be emptied, and %s dead rows in goque''s tables stay',
+				h.who, h.transactions, ', for ' || h.held_for, pg_catalog.pg_size_pretty(k.waiting_bytes), k.waiting_generations, k.dead_rows) END,
+		CASE h.kind
+			WHEN 'backend' THEN pg_catalog.format('See what it does in pg_stat_activity, and end it if it is not needed: SELECT pg_terminate_backend(%s);', h.pid)
+			WHEN 'standby' THEN 'A query on the standby holds it, by hot_standby_feedback: end that query there, or turn the setting off there.'
+			WHEN 'replication slot' THEN pg_catalog.format('Bring back the standby that uses the slot; if it is gone for good: SELECT pg_drop_replication_slot(%L);', h.name)
+			ELSE pg_catalog.format('Ask its owner, then: COMMIT PREPARED %L; or: ROLLBACK PREPARED %L;', h.name, h.name) END
+	FROM horizon h CROSS JOIN goque.horizon_costs() k
+	UNION ALL
+	SELECT 'subscription', b.n = 0,
+		CASE WHEN b.n = 0 THEN 'no subscription writes into goque''s tables'
+			ELSE pg_catalog.format('subscription %s copies tasks of another server into %s of goque''s tables here', b.name, b.n) END,
+		'Workers here would do the tasks of the publisher once more. Do not start any and call goque_pause(), or publish other tables only: a publication FOR TABLES IN SCHEMA, or a list, instead of FOR ALL TABLES.'
+	FROM subscribed b
 )
 SELECT c.check_name, c.ok, c.detail, CASE WHEN NOT c.ok THEN c.hint END AS hint
 FROM checks c;

@@ -124,6 +124,8 @@ static const FunctionGrant function_grants[] = {
 	{"count_waiting", MONITOR | ADMIN},
 	{"settings_of", MONITOR | ADMIN},
 	{"leases", MONITOR | ADMIN},
+	{"horizon_holders", MONITOR | ADMIN},
+	{"horizon_costs", MONITOR | ADMIN},
 	{"worker_list", MONITOR | ADMIN},
 	{"server_state", MONITOR | ADMIN},
 	{"home", MONITOR | ADMIN},

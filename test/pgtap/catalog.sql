@@ -162,7 +162,7 @@ SELECT set_eq($$SELECT signature::text FROM functions WHERE prosecdef AND procon
 SELECT set_eq($$SELECT proname::text FROM functions WHERE proname LIKE 'goque\_%' AND NOT prosecdef$$, ARRAY['goque_wait', 'goque_add', 'goque_fetch', 'goque_complete', 'goque_schedule'],
 	'goque_wait runs with the rights of the caller, goque_schedule looks at them; three switch rights in C, which attacks.sql tests');
 SELECT set_eq($$SELECT proname::text FROM functions WHERE proname NOT LIKE 'goque\_%' AND prosecdef$$,
-	ARRAY['tasks_insert', 'tasks_refuse', 'settings_changed', 'generation_changed', 'count_tasks', 'count_waiting'],
+	ARRAY['tasks_insert', 'tasks_refuse', 'settings_changed', 'generation_changed', 'count_tasks', 'count_waiting', 'horizon_holders', 'horizon_costs'],
 	'of the others, triggers run as their owner, and what counts tasks for the views');
 SELECT is_empty($$SELECT signature FROM functions WHERE lanname = 'sql' AND prosqlbody IS NULL$$,
 	'A1: functions in SQL were parsed when they were made');
@@ -180,7 +180,7 @@ SELECT is_empty($$SELECT relname, grantee, privilege_type FROM relations, aclexp
 SELECT is_empty($$SELECT signature FROM functions WHERE proname LIKE 'goque\_%' AND (provolatile <> 'v' OR proparallel <> 'u' OR proisstrict OR proleakproof OR proretset <> (pg_get_function_result(oid) ~ '^(SETOF |TABLE)'))$$,
 	'what changes tasks is volatile, never run in a parallel worker (F13), and called with NULLs');
 SELECT set_eq($$SELECT proname::text FROM functions WHERE proname NOT LIKE 'goque\_%' AND provolatile = 's'$$,
-	ARRAY['snapshot_guard', 'may_see_payload', 'types_in_use', 'type_counters', 'frontier', 'count_tasks', 'count_waiting', 'settings_of', 'leases', 'worker_list', 'server_state', 'home', 'may_add'],
+	ARRAY['snapshot_guard', 'may_see_payload', 'types_in_use', 'type_counters', 'frontier', 'count_tasks', 'count_waiting', 'horizon_holders', 'horizon_costs', 'settings_of', 'leases', 'worker_list', 'server_state', 'home', 'may_add'],
 	'what the views call is stable: goque.snapshot_guard must not be volatile, or it would not be called on an empty table (D4)');
 SELECT is((SELECT array_agg(DISTINCT probin) FROM functions WHERE lanname = 'c'), ARRAY['$libdir/goque'], 'the functions in C are in the library of the extension');
 SELECT is_empty($$SELECT signature, prosrc FROM functions WHERE lanname = 'c' AND prosrc <> regexp_replace(proname, '^(goque_)?', 'goque_')$$,

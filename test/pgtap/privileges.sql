@@ -90,6 +90,8 @@ INSERT INTO calls VALUES
 ('type_counters', '{monitor,admin}', 'SELECT goque.type_counters()'),
 ('count_tasks', '{monitor,admin}', $$SELECT goque.count_tasks('a')$$),
 ('count_waiting', '{monitor,admin}', $$SELECT goque.count_waiting('a', now(), now())$$),
+('horizon_holders', '{monitor,admin}', 'SELECT goque.horizon_holders()'),
+('horizon_costs', '{monitor,admin}', 'SELECT goque.horizon_costs()'),
 ('settings_of', '{monitor,admin}', $$SELECT goque.settings_of('a')$$),
 ('leases', '{monitor,admin}', 'SELECT goque.leases()'),
 ('worker_list', '{monitor,admin}', 'SELECT goque.worker_list()'),
