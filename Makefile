@@ -139,7 +139,7 @@ ISOLATION      = two_fetchers fetch_skips_locked fetch_rolled_back savepoint_rol
 	finish_in_opposite_order cancel_while_held cancel_vs_complete guarded_task awaited_task \
 	two_adds_one_external_id add_waits_only_for_clash batches_in_opposite_order replace_in_opposite_order \
 	replace_vs_fetch retry_meets_taken_key move_while_called snapshot_older_than_emptying \
-	repeatable_read_fetch serializable_fetch prepared_add prepared_claim_rolled_back \
+	repeatable_read_fetch serializable_fetch two_schedules_one_name prepared_add prepared_claim_rolled_back \
 	line_adds line_finish_vs_add line_cancel line_retry line_replace line_snapshots line_prepared
 ISOLATION_OPTS = --inputdir=test --outputdir=. --load-extension=goque $(call temp_instance,tmp_check_iso)
 TAP_TESTS      = 1
