@@ -1,5 +1,5 @@
-# What the manual shows does run: every ```sql block of README.md and of
-# docs/reference.md, in the order of the page and in one psql, and the scripts in
+# What the manual shows does run: every ```sql block of README.md, docs/reference.md and
+# docs/recipes.md, in the order of the page and in one psql, and the scripts in
 # examples.  A block that is only a synopsis is marked ```text there.
 use strict;
 use warnings;
@@ -52,7 +52,7 @@ sub run_ok
 	return;
 }
 
-for my $page ('README.md', 'docs/reference.md')
+for my $page ('README.md', 'docs/reference.md', 'docs/recipes.md')
 {
 	my ($script, $n) = script_of($page);
 	my $db = basename($page, '.md');
