@@ -246,6 +246,8 @@ class Run:
         if len(inside) < 2 or inside[-1]["done"] == inside[0]["done"]:
             return dict.fromkeys(("wal_kb", "commits", "server_us", "client_us"))
         a, b = inside[0], inside[-1]
+        if b["cpu"] < a["cpu"] or b["commits"] < a["commits"]:  # the server was restarted
+            return dict.fromkeys(("wal_kb", "commits", "server_us", "client_us"))
         done = b["done"] - a["done"]
         return {"wal_kb": (b["wal"] - a["wal"]) / done / 1000, "commits": (b["commits"] - a["commits"]) / done,
                 "server_us": (b["cpu"] - a["cpu"]) / done * 1e6, "client_us": (b["client"] - a["client"]) / done * 1e6}
