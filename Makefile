@@ -55,6 +55,8 @@ OBJS = \
 	src/core/change.o \
 	src/core/locks.o \
 	src/core/line.o \
+	src/core/dependency.o \
+	src/core/aftermath.o \
 	src/core/settle.o \
 	src/core/stranded.o \
 	src/core/installation.o \
@@ -85,6 +87,7 @@ OBJS = \
 	src/store/task_ids.o \
 	src/store/types_in_use.o \
 	src/store/key_locks.o \
+	src/store/dependencies.o \
 	src/store/rotate.o \
 	src/store/settings.o \
 	src/shared/shmem.o \
@@ -131,7 +134,7 @@ EXTRA_CLEAN = results regression.diffs regression.out log tmp_check tmp_check_is
 TEMP_INSTANCE  = yes
 temp_instance  = $(if $(TEMP_INSTANCE),--temp-instance=$(1) --temp-config=$(srcdir)/test/goque.conf)
 
-REGRESS        = add fetch finish guard why steer unique order configure schedule maintain views insert_copy \
+REGRESS        = add fetch finish guard why steer unique order after configure schedule maintain views insert_copy \
 	errors savepoints callers hostile encodings times readonly drivers
 REGRESS_OPTS   = --encoding=UTF8 --no-locale --inputdir=test --load-extension=goque $(call temp_instance,tmp_check)
 ISOLATION      = two_fetchers fetch_skips_locked fetch_rolled_back savepoint_rollback_fetch \
@@ -140,7 +143,8 @@ ISOLATION      = two_fetchers fetch_skips_locked fetch_rolled_back savepoint_rol
 	two_adds_one_external_id add_waits_only_for_clash batches_in_opposite_order replace_in_opposite_order \
 	replace_vs_fetch retry_meets_taken_key move_while_called snapshot_older_than_emptying \
 	repeatable_read_fetch serializable_fetch two_schedules_one_name prepared_add prepared_claim_rolled_back \
-	line_adds line_finish_vs_add line_cancel line_retry line_replace line_snapshots line_prepared
+	line_adds line_finish_vs_add line_cancel line_retry line_replace line_snapshots line_prepared \
+	after_two_parents after_child_added after_cycle after_cancel after_snapshots
 ISOLATION_OPTS = --inputdir=test --outputdir=. --load-extension=goque $(call temp_instance,tmp_check_iso)
 TAP_TESTS      = 1
 # the longest first, for prove -j: a generation is emptied after a minute, twice

@@ -58,12 +58,22 @@ COMMENT ON TABLE goque.settings IS 'settings of task types, as goque_configure a
 -- One row per key that a transaction holds: inserted and deleted by it, it is a
 -- lock that the unique index grants to one at a time.
 CREATE TABLE goque.key_locks (
-	kind		smallint NOT NULL,	-- 1 external id, 2 ordering key: src/store/key_locks.h
+	kind		smallint NOT NULL,	-- of what: GqLockKind in src/store/key_locks.h
 	type		text COLLATE "C" NOT NULL,
 	key			text COLLATE "C" NOT NULL,
 	PRIMARY KEY (kind, type, key)
 );
 COMMENT ON TABLE goque.key_locks IS 'keys that running transactions hold; always empty to a reader';
+
+-- What pending tasks wait for. A row goes when its parent is done, or its child has
+-- ended; what a task was added after stays in its column.
+CREATE TABLE goque.dependencies (
+	parent		bigint NOT NULL,
+	child		bigint NOT NULL,
+	PRIMARY KEY (parent, child)
+);
+CREATE INDEX dependencies_child ON goque.dependencies (child, parent);
+COMMENT ON TABLE goque.dependencies IS 'a row for each unfinished task that a pending one was added after';
 
 CREATE TABLE goque.tasks_0 (
 	id				bigint NOT NULL,

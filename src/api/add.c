@@ -66,15 +66,16 @@ argument(FunctionCallInfo fcinfo, int n)
 
 static const Argument absent = {0, true};
 
-static void
-refuse_for_now(const char *arg, bool isnull)
+static GqParents *
+read_after(Argument after)
 {
-	if (!isnull)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("argument \"%s\" is not supported yet", arg),
-				 errdetail("This version of goque does not make tasks wait for others."),
-				 errhint("Leave the argument out.")));
+	Datum	   *elements;
+
+	if (after.isnull)
+		return NULL;
+	after.value = PointerGetDatum(DatumGetArrayTypeP(after.value));
+	(void) gq_check_array("after", DatumGetArrayTypeP(after.value), false, &elements, NULL);
+	return gq_parents_of(after.value);
 }
 
 static TimestampTz
@@ -116,7 +117,6 @@ read_options(const Options *options, char *type, GqAddOptions *add)
 {
 	GqSettings	settings = *gq_settings(type);
 
-	refuse_for_now("after", options->after.isnull);
 	add->type = type;
 	add->now = GetCurrentTimestamp();
 	add->run_at = read_run_at(options, add->now);
@@ -129,6 +129,7 @@ read_options(const Options *options, char *type, GqAddOptions *add)
 	add->timeout = options->timeout.isnull ? NULL : DatumGetIntervalP(options->timeout.value);
 	if (add->timeout != NULL)
 		(void) gq_check_interval("timeout", add->timeout, false);
+	add->parents = read_after(options->after);
 	add->has_metadata = !options->metadata.isnull;
 	add->metadata = options->metadata.value;
 	if (add->has_metadata)

@@ -113,7 +113,7 @@ run_steps(GqBatch *batch, GqBatchStep step, void *arg, bool *answered)
 	run_round(batch, order, pending, false, step, arg, answered);
 	if (npending > 0)
 	{
-		gq_change_lock_lines(batch->ids, batch->n, pending);
+		gq_change_take_locks(batch->ids, batch->n, pending);
 		gq_search_renew(batch->search);
 		run_round(batch, order, pending, true, step, arg, answered);
 	}

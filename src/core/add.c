@@ -26,6 +26,7 @@
 #include "core/change.h"
 #include "core/delays.h"
 #include "core/detail.h"
+#include "core/finish.h"
 #include "core/installation.h"
 #include "core/line.h"
 #include "core/replace.h"
@@ -33,6 +34,7 @@
 #include "core/unique.h"
 #include "core/xact.h"
 #include "shared/shmem.h"
+#include "store/dependencies.h"
 
 /* rows handed to the table at once, as COPY does */
 #define BATCH_ROWS 1000
@@ -83,6 +85,8 @@ form_row(const GqAddOptions *options, Datum type, const GqNewTask *task, TupleTa
 		set_value(slot, GQ_ATT_ORDERING_KEY, task->ordering_key);
 		set_value(slot, GQ_ATT_PLACE, Int64GetDatum(task->id));
 	}
+	if (options->parents != NULL)
+		set_value(slot, GQ_ATT_AFTER, options->parents->array);
 	if (options->has_metadata)
 		set_value(slot, GQ_ATT_METADATA, options->metadata);
 	ExecStoreVirtualTuple(slot);
@@ -217,7 +221,10 @@ resolve_clash(const GqAddOptions *options, GqNewTask *task, int64 existing)
 			check_visible(existing);
 			task->id = existing;
 			if (gq_replace(options, task, true))
+			{
+				gq_replace_finish(options, task);
 				break;
+			}
 			/* it was begun, or finished: is it still in the way? */
 			return gq_unique_find(key, options->unique_while, 0) == existing;
 	}
@@ -232,17 +239,53 @@ line_of(Datum type, const GqNewTask *task)
 	return line;
 }
 
+/* Must every task of the call wait for others, or be canceled? */
+static bool
+has_parents(const GqAddOptions *options)
+{
+	return options->parents != NULL && (options->parents->nlive > 0 || options->parents->ended != 0);
+}
+
+/* New tasks are there: now what they wait for. */
+static void
+link_to_parents(const GqAddOptions *options, const GqNewTask *tasks, int n)
+{
+	const GqParents *parents = options->parents;
+	int64	   *ids;
+
+	if (!has_parents(options))
+		return;
+	if (parents->ended != 0)
+	{
+		char	   *reason = gq_parents_reason(parents->ended, parents->ended_as);
+
+		for (int i = 0; i < n; i++)
+			(void) gq_cancel_pending(tasks[i].id, reason);
+		return;
+	}
+	ids = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(int64) * n);
+	for (int i = 0; i < n; i++)
+		ids[i] = tasks[i].id;
+	gq_dependencies_insert(parents->live, parents->nlive, ids, n);
+	pfree(ids);
+	/* whoever ended one just now may not have seen us */
+	for (int i = 0; i < parents->nlive; i++)
+		gq_settle_note_task(parents->live[i], 0, true);
+}
+
 static void
 insert_task(const GqAddOptions *options, Datum type, GqNewTask *task)
 {
+	task->pending = has_parents(options);
 	if (task->has_ordering_key)
 	{
 		GqKeyLock	line = line_of(type, task);
 
 		gq_locks_take(&line, 1);	/* held already, but for a rare race */
-		task->pending = gq_line_is_busy(&line);
+		task->pending |= gq_line_is_busy(&line);
 	}
 	insert_tasks(options, task, 1);
+	link_to_parents(options, task, 1);
 }
 
 static void
@@ -347,16 +390,48 @@ replace_first(const GqAddOptions *options, GqNewTask *tasks, Turn *turns, int n)
 
 /* ---- ordering keys ---- */
 
-/* The lines that the tasks of a batch join, and those that a pending one leaves
- * when it is replaced. */
-static void
-lock_lines(const GqAddOptions *options, Datum type, const GqNewTask *tasks, const Turn *turns, int n)
+static bool
+any_ordering_key(const GqNewTask *tasks, int n)
 {
-	GqKeyLock  *locks = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(GqKeyLock) * n * 2);
+	for (int i = 0; i < n; i++)
+		if (tasks[i].has_ordering_key)
+			return true;
+	return false;
+}
+
+/* The tasks that all of the call wait for, if they are not to be locked later:
+ * who will hold a line, or replaces, has to lock them first. */
+static int64
+parents_to_lock(const GqAddOptions *options, const GqNewTask *tasks, int n, GqKeyLock *locks)
+{
+	const GqParents *parents = options->parents;
+	bool		replace = options->on_conflict == GQ_CONFLICT_REPLACE;
+	int64		count = 0;
+
+	if (parents == NULL || parents->n == 0 || !(replace || any_ordering_key(tasks, n)))
+		return 0;
+	if (replace)				/* two together may close a cycle */
+		locks[count++] = (GqKeyLock)
+	{
+		GQ_LOCK_AFTER, CStringGetTextDatum(""), CStringGetTextDatum("")
+	};
+	for (int i = 0; i < parents->n; i++)
+		locks[count++] = gq_dependency_lock(parents->ids[i]);
+	return count;
+}
+
+/* All but external ids: parents, the lines that the tasks of a batch join, and
+ * the locks of those that are replaced. */
+static void
+lock_rest(const GqAddOptions *options, Datum type, const GqNewTask *tasks, const Turn *turns, int n)
+{
+	int			nparents = options->parents != NULL ? options->parents->n : 0;
+	GqKeyLock  *locks = MemoryContextAllocHuge(CurrentMemoryContext,
+											   sizeof(GqKeyLock) * ((int64) n * 3 + nparents + 1));
 	int64	   *ids = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(int64) * n);
 	bool	   *replaced = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(bool) * n);
 	bool		replace = options->on_conflict == GQ_CONFLICT_REPLACE;
-	int64		count = 0;
+	int64		count = parents_to_lock(options, tasks, n, locks);
 
 	for (int i = 0; i < n; i++)
 	{
@@ -364,11 +439,12 @@ lock_lines(const GqAddOptions *options, Datum type, const GqNewTask *tasks, cons
 		int64		existing = turns != NULL ? turns[i].existing : 0;
 
 		ids[i] = existing;
-		replaced[i] = replace && existing != 0 && !turns[i].replaced;
+		replaced[i] = replace && existing != 0;
 		if (task->has_ordering_key && (existing == 0 || replace))
 			locks[count++] = line_of(type, task);
 	}
-	count += gq_change_lines(ids, n, replaced, &locks[count]);
+	if (turns != NULL && replace)
+		count += gq_change_locks(ids, n, replaced, &locks[count]);
 	gq_locks_take(locks, count);
 	pfree(locks);
 	pfree(ids);
@@ -407,19 +483,10 @@ choose_pending(Datum type, GqNewTask *tasks, int n)
 		GqKeyLock	last = line_of(type, &tasks[order[Max(i - 1, 0)]]);
 
 		CHECK_FOR_INTERRUPTS();
-		tasks[order[i]].pending = (i > 0 && gq_locks_compare(&line, &last) == 0) ||
+		tasks[order[i]].pending |= (i > 0 && gq_locks_compare(&line, &last) == 0) ||
 			gq_line_is_busy(&line);
 	}
 	pfree(order);
-}
-
-static bool
-any_ordering_key(const GqNewTask *tasks, int n)
-{
-	for (int i = 0; i < n; i++)
-		if (tasks[i].has_ordering_key)
-			return true;
-	return false;
 }
 
 /* ---- adding ---- */
@@ -431,20 +498,38 @@ add_in_turn(const GqAddOptions *options, Datum type, GqNewTask *tasks, int n)
 
 	if (options->on_conflict == GQ_CONFLICT_REPLACE)
 		replace_first(options, tasks, turns, n);
-	lock_lines(options, type, tasks, turns, n);
+	lock_rest(options, type, tasks, turns, n);
+	if (options->parents != NULL)
+		gq_parents_look(options->parents, false);
 	for (int i = 0; i < n; i++)
 	{
 		GqNewTask  *task = &tasks[turns[i].task];
 
 		if (turns[i].replaced)
-			gq_replace_join(options, task);
+			gq_replace_finish(options, task);
 		else if (task->has_external_id)
 			add_with_external_id(options, type, task);
 		else
 			insert_task(options, type, task);
 	}
 	pfree(turns);
-	gq_settle_call();
+}
+
+static void
+add_together(const GqAddOptions *options, Datum type, GqNewTask *tasks, int n)
+{
+	bool		in_lines = any_ordering_key(tasks, n);
+
+	if (in_lines)
+		lock_rest(options, type, tasks, NULL, n);
+	if (options->parents != NULL)
+		gq_parents_look(options->parents, false);
+	for (int i = 0; i < n && has_parents(options); i++)
+		tasks[i].pending = true;
+	if (in_lines)
+		choose_pending(type, tasks, n);
+	insert_tasks(options, tasks, n);
+	link_to_parents(options, tasks, n);
 }
 
 void
@@ -454,15 +539,11 @@ gq_add(const GqAddOptions *options, GqNewTask *tasks, int n)
 
 	if (n == 0)
 		return;
+	if (options->parents != NULL)
+		gq_parents_announce(options->parents, false);
 	if (lock_external_ids(type, tasks, n) > 0)
-	{
 		add_in_turn(options, type, tasks, n);
-		return;
-	}
-	if (any_ordering_key(tasks, n))
-	{
-		lock_lines(options, type, tasks, NULL, n);
-		choose_pending(type, tasks, n);
-	}
-	insert_tasks(options, tasks, n);
+	else
+		add_together(options, type, tasks, n);
+	gq_settle_call();
 }

@@ -8,6 +8,7 @@
 #ifndef GOQUE_CORE_ADD_H
 #define GOQUE_CORE_ADD_H
 
+#include "core/dependency.h"
 #include "goque.h"
 
 typedef enum GqOnConflict
@@ -28,6 +29,7 @@ typedef struct GqAddOptions
 	int32		max_attempts;
 	Interval   *timeout;		/* NULL: the type's setting */
 	TimestampTz expires_at;		/* 0: never */
+	GqParents  *parents;		/* NULL: after none */
 	Datum		metadata;
 	bool		has_metadata;
 	GqOnConflict on_conflict;

@@ -43,12 +43,12 @@ for_each(const int64 *ids, int64 n, bool (*step) (GqSearch *search, int64 id))
 }
 
 static void
-lock_lines_of_all(const int64 *ids, int64 n)
+take_locks_of_all(const int64 *ids, int64 n)
 {
 	bool	   *all = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(bool) * Max(n, 1));
 
 	memset(all, true, sizeof(bool) * n);
-	gq_change_lock_lines(ids, n, all);
+	gq_change_take_locks(ids, n, all);
 	pfree(all);
 }
 
@@ -59,7 +59,7 @@ gq_cancel_all(const char *type, GqStatus status, int64 max)
 	int64	   *ids = gq_task_ids(type, status, NULL, max, &n);
 
 	if (status == GQ_PENDING)
-		lock_lines_of_all(ids, n);
+		take_locks_of_all(ids, n);
 	return for_each(ids, n, gq_cancel);
 }
 

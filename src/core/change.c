@@ -14,7 +14,7 @@
  * taken to a fetch, which passes it for good: so each such change of a ready
  * task must be noted, also one that leaves it ready.
  *
- * A pending task is changed under the lock of its line alone (core/settle.c).
+ * A pending task is changed under its locks alone (core/settle.c).
  * Many tasks are therefore changed in two rounds: first those that are not
  * pending, then, with all the locks, those that are.
  *
@@ -27,12 +27,14 @@
 #include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/memutils.h"
+#include "utils/resowner.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
 #include "core/await.h"
 #include "core/change.h"
 #include "core/delays.h"
+#include "core/dependency.h"
 #include "core/installation.h"
 #include "core/line.h"
 #include "core/settle.h"
@@ -99,6 +101,24 @@ leaves_line(const GqTask *task, const GqDecision *decision, GqStatus status)
 		 is_changed(&decision->changes, GQ_ATT_ORDERING_KEY));
 }
 
+static bool
+has_parents(const GqTask *task)
+{
+	bool		isnull;
+
+	(void) slot_getattr(task->slot, GQ_ATT_AFTER, &isnull);
+	return !isnull;
+}
+
+/* Does it end, and may others wait for that, or does it for them? */
+static bool
+ends_for_others(const GqTask *task, const GqDecision *decision, GqStatus status, GqType *entry)
+{
+	if (GqStatusIsTerminal(task->status) || (!decision->remove && !GqStatusIsTerminal(status)))
+		return false;
+	return gq_dependency_has_children(entry) || (task->status == GQ_PENDING && has_parents(task));
+}
+
 static GqStatus
 status_after(const GqTask *task, const GqDecision *decision)
 {
@@ -151,6 +171,8 @@ note_change(int from, int to, const GqTask *task, const GqDecision *decision)
 	note_totals(entry, decision->totals);
 	if (leaves_line(task, decision, status))
 		gq_settle_note_line(task);
+	if (ends_for_others(task, decision, status, entry))
+		gq_settle_note_task(task->id, status, false);
 }
 
 static Snapshot
@@ -209,37 +231,64 @@ gq_change_row(GqGeneration *generation, const GqTask *task, const GqDecision *de
 	return result;
 }
 
+/* The locks under which a pending task is changed. */
+static int
+locks_of_pending(const GqTask *task, bool under_line, GqKeyLock locks[2])
+{
+	int			n = 0;
+
+	if (has_parents(task) && !(under_line && task->place != 0))
+		locks[n++] = gq_dependency_lock(task->id);
+	if (gq_line_of(task, &locks[n]))
+		n++;
+	return n;
+}
+
 /*
- * May it be changed so without the lock of its line?  If not: without wait, it
- * must be free, and is taken; a pending task is changed under it alone.
+ * May it be changed so without waiting for the lock of a line, or of a task?  A
+ * pending task is changed under its locks alone; without wait, those that will be
+ * needed when it has ended must be free, too, and are taken.
  */
 static bool
-holds_line(const GqTask *task, const GqDecision *decision, bool wait)
+holds_locks(const GqTask *task, const GqDecision *decision, bool wait)
 {
-	GqKeyLock	line;
+	GqKeyLock	locks[2];
+	int			n;
 
 	if (task->status == GQ_PENDING)
-		return !gq_line_of(task, &line) || gq_locks_hold(&line);
+	{
+		n = locks_of_pending(task, decision->under_line, locks);
+		return (n == 0 || gq_locks_hold(&locks[0])) && (n < 2 || gq_locks_hold(&locks[1]));
+	}
 	if (wait || !leaves_line(task, decision, status_after(task, decision)))
 		return true;			/* it is settled later */
-	return !gq_line_of(task, &line) || gq_locks_try(&line);
+	return !gq_line_of(task, &locks[0]) || gq_locks_try(&locks[0]);
 }
 
 static bool
-take_line(const GqTask *task, bool wait)
+take_locks(const GqTask *task, const GqDecision *decision, bool wait)
 {
-	GqKeyLock	line;
+	GqKeyLock	locks[2];
+	int			n = locks_of_pending(task, decision->under_line, locks);
 
-	(void) gq_line_of(task, &line);
-	if (!wait)
-		return gq_locks_try(&line);
-	gq_locks_take(&line, 1);
+	if (wait)
+		gq_locks_take(locks, n);
+	for (int i = 0; i < n; i++)
+		if (!gq_locks_try(&locks[i]))
+			return false;
 	return true;
 }
 
+/* How a task is changed. */
+typedef struct Manner
+{
+	bool		wait;
+	bool		guarded;		/* in a subtransaction that can be rolled back */
+} Manner;
+
 /* One look at the task; GQ_BUSY: it is being changed, or was since. */
 static GqOutcome
-try_change(GqSearch *search, int64 id, bool wait, GqDecide decide, void *arg)
+try_change(GqSearch *search, int64 id, Manner manner, GqDecide decide, void *arg)
 {
 	TupleTableSlot *slot;
 	GqGeneration *generation = gq_search_find(search, id, &slot);
@@ -251,20 +300,24 @@ try_change(GqSearch *search, int64 id, bool wait, GqDecide decide, void *arg)
 	gq_task_read(&task, slot);
 	if (!decide(&task, &decision, arg))
 		return GQ_REFUSED;
-	if (!holds_line(&task, &decision, wait))
-		return task.status == GQ_PENDING && take_line(&task, wait) ? GQ_STALE : GQ_BUSY;
-	return gq_change_row(generation, &task, &decision, wait, NULL) == TM_Ok
+	if (!manner.wait && !manner.guarded &&
+		ends_for_others(&task, &decision, status_after(&task, &decision), gq_change_entry(&task)))
+		return GQ_UNGUARDED;
+	if (!holds_locks(&task, &decision, manner.wait))
+		return task.status == GQ_PENDING && take_locks(&task, &decision, manner.wait)
+			? GQ_STALE : GQ_BUSY;
+	return gq_change_row(generation, &task, &decision, manner.wait, NULL) == TM_Ok
 		? GQ_CHANGED : GQ_BUSY;
 }
 
 static GqOutcome
-change_found(GqSearch *search, int64 id, bool wait, GqDecide decide, void *arg)
+change_found(GqSearch *search, int64 id, Manner manner, GqDecide decide, void *arg)
 {
 	for (;;)
 	{
-		GqOutcome	outcome = try_change(search, id, wait, decide, arg);
+		GqOutcome	outcome = try_change(search, id, manner, decide, arg);
 
-		if (outcome != GQ_STALE && (outcome != GQ_BUSY || !wait))
+		if (outcome != GQ_STALE && (outcome != GQ_BUSY || !manner.wait))
 			return outcome;
 		if (outcome == GQ_BUSY && IsolationUsesXactSnapshot())
 			gq_err_serialization();
@@ -275,17 +328,59 @@ change_found(GqSearch *search, int64 id, bool wait, GqDecide decide, void *arg)
 	}
 }
 
+static GqOutcome
+change_alone(int64 id, Manner manner, GqDecide decide, void *arg)
+{
+	GqSearch   *search = gq_search_begin(NULL);
+	GqOutcome	outcome = change_found(search, id, manner, decide, arg);
+
+	gq_search_end(search);
+	if (outcome == GQ_CHANGED)
+		gq_change_end();
+	return outcome;
+}
+
+/*
+ * What ends for others must be settled, and who does not wait (the keeper) cannot
+ * leave that to its commit.  So if the locks of all whom it concerns are not
+ * free, it is taken back.
+ */
+static GqOutcome
+change_guarded(int64 id, GqDecide decide, void *arg)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	Manner		manner = {.wait = false,.guarded = true};
+	int64		mark = gq_settle_mark();
+	GqOutcome	outcome;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(context);
+	outcome = change_alone(id, manner, decide, arg);
+	if (outcome == GQ_CHANGED && gq_settle_is_complete(mark))
+		ReleaseCurrentSubTransaction();
+	else
+	{
+		RollbackAndReleaseCurrentSubTransaction();
+		gq_settle_reset(mark);
+		if (outcome == GQ_CHANGED)
+			outcome = GQ_BUSY;
+	}
+	MemoryContextSwitchTo(context);
+	CurrentResourceOwner = owner;
+	return outcome;
+}
+
 GqOutcome
 gq_change_task(GqSearch *search, int64 id, bool wait, GqDecide decide, void *arg)
 {
-	GqSearch   *own = search == NULL ? gq_search_begin(NULL) : NULL;
-	GqOutcome	outcome = change_found(own ? own : search, id, wait, decide, arg);
+	Manner		manner = {.wait = wait};
+	GqOutcome	outcome;
 
-	if (own != NULL)
-		gq_search_end(own);
-	if (own != NULL && outcome == GQ_CHANGED)
-		gq_change_end();
-	return outcome;
+	if (search != NULL)
+		return change_found(search, id, manner, decide, arg);
+	outcome = change_alone(id, manner, decide, arg);
+	return outcome == GQ_UNGUARDED ? change_guarded(id, decide, arg) : outcome;
 }
 
 void
@@ -321,7 +416,7 @@ gq_change_pending(const int64 *ids, int64 n, bool *pending)
 }
 
 int64
-gq_change_lines(const int64 *ids, int64 n, const bool *which, GqKeyLock *lines)
+gq_change_locks(const int64 *ids, int64 n, const bool *which, GqKeyLock *locks)
 {
 	GqSearch   *search = gq_search_begin(NULL);
 	int64		count = 0;
@@ -335,21 +430,21 @@ gq_change_lines(const int64 *ids, int64 n, const bool *which, GqKeyLock *lines)
 		if (!which[i] || gq_search_find(search, ids[i], &slot) == NULL)
 			continue;
 		gq_task_read(&task, slot);
-		if (!gq_line_of(&task, &lines[count]))
-			continue;
-		lines[count].type = datumCopy(lines[count].type, false, -1);
-		lines[count].key = datumCopy(lines[count].key, false, -1);
-		count++;
+		for (int k = locks_of_pending(&task, false, &locks[count]); k > 0; k--, count++)
+		{
+			locks[count].type = datumCopy(locks[count].type, false, -1);
+			locks[count].key = datumCopy(locks[count].key, false, -1);
+		}
 	}
 	gq_search_end(search);
 	return count;
 }
 
 void
-gq_change_lock_lines(const int64 *ids, int64 n, const bool *which)
+gq_change_take_locks(const int64 *ids, int64 n, const bool *which)
 {
-	GqKeyLock  *lines = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(GqKeyLock) * Max(n, 1));
+	GqKeyLock  *locks = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(GqKeyLock) * Max(2 * n, 1));
 
-	gq_locks_take(lines, gq_change_lines(ids, n, which, lines));
-	pfree(lines);
+	gq_locks_take(locks, gq_change_locks(ids, n, which, locks));
+	pfree(locks);
 }

@@ -21,6 +21,8 @@ typedef struct GqDecision
 	bool		relocate;		/* put the new version into the current
 								 * generation: nothing comes to life in an old
 								 * one */
+	bool		under_line;		/* of a pending task with an ordering key: the
+								 * lock of its line is enough */
 	uint32		totals;			/* bit per GqTotal to count */
 } GqDecision;
 
@@ -38,7 +40,9 @@ typedef enum GqOutcome
 	GQ_REFUSED,					/* decide said no */
 	GQ_MISSING,					/* no such task */
 	GQ_BUSY,					/* somebody is changing it (without wait) */
-	GQ_STALE					/* not returned: look again */
+	GQ_STALE,					/* not returned: look again */
+	GQ_UNGUARDED				/* not returned: only if all of it can be
+								 * settled */
 } GqOutcome;
 
 /*
@@ -53,12 +57,12 @@ extern void gq_change_end(void);
 
 /*
  * For many tasks: which of them are pending (returns how many); and the locks
- * that these need, into `lines` (n at most), or taken.  Those that are not
+ * that these need, into `locks` (2 n at most), or taken.  Those that are not
  * pending are changed before that.
  */
 extern int64 gq_change_pending(const int64 *ids, int64 n, bool *pending);
-extern int64 gq_change_lines(const int64 *ids, int64 n, const bool *which, GqKeyLock *lines);
-extern void gq_change_lock_lines(const int64 *ids, int64 n, const bool *which);
+extern int64 gq_change_locks(const int64 *ids, int64 n, const bool *which, GqKeyLock *locks);
+extern void gq_change_take_locks(const int64 *ids, int64 n, const bool *which);
 
 /*
  * The same for one row version that the caller has found: TM_Ok when it is

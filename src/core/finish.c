@@ -18,6 +18,7 @@
 #include "utils/timestamp.h"
 
 #include "core/change.h"
+#include "core/dependency.h"
 #include "core/finish.h"
 #include "core/guard.h"
 #include "core/line.h"
@@ -25,6 +26,7 @@
 #include "core/unique.h"
 #include "guc.h"
 #include "shared/leases.h"
+#include "store/dependencies.h"
 
 /* what the decisions need to know, and what they found */
 typedef struct Request
@@ -37,6 +39,7 @@ typedef struct Request
 	int64		span;			/* a delay or a lease, microseconds */
 	bool		retry;
 	TimestampTz run_at;
+	GqParents  *parents;		/* out: of a task that comes back to life */
 	GqStatus	status;			/* out */
 	TimestampTz until;			/* out */
 } Request;
@@ -218,30 +221,70 @@ gq_cancel(GqSearch *search, int64 id)
 	return gq_change_task(search, id, true, decide_cancel, &request) == GQ_CHANGED;
 }
 
-/* What comes back to life goes last in its line. */
 static bool
-join_line(const GqTask *task, GqDecision *decision, TimestampTz run_at)
+decide_cancel_pending(const GqTask *task, GqDecision *decision, void *arg)
+{
+	return task->status == GQ_PENDING && decide_cancel(task, decision, arg);
+}
+
+bool
+gq_cancel_pending(int64 id, const char *reason)
+{
+	Request		request = {.now = GetCurrentTimestamp(),.message = reason};
+	GqSearch   *search = gq_search_begin(NULL);
+	GqOutcome	outcome = gq_change_task(search, id, true, decide_cancel_pending, &request);
+
+	gq_search_end(search);
+	CommandCounterIncrement();
+	return outcome == GQ_CHANGED;
+}
+
+/* NULL: it was added after none. */
+static GqParents *
+parents_of(const GqTask *task)
+{
+	bool		isnull;
+	Datum		after = slot_getattr(task->slot, GQ_ATT_AFTER, &isnull);
+
+	return isnull ? NULL : gq_parents_of(after);
+}
+
+/*
+ * What comes back to life goes last in its line, and waits again for those of its
+ * parents that live; others hold it back no more.
+ */
+static bool
+revive(const GqTask *task, GqDecision *decision, Request *request)
 {
 	GqKeyLock	line;
+	GqKeyLock	own;
+	bool		keyed = gq_line_of(task, &line);
 
-	if (!gq_line_of(task, &line))
-		return true;
-	if (!gq_locks_hold(&line))
+	request->parents = parents_of(task);
+	if (request->parents != NULL)
+		own = gq_dependency_lock(task->id);
+	if ((keyed && !gq_locks_hold(&line)) || (request->parents != NULL && !gq_locks_hold(&own)))
 		return false;			/* it had not ended when the call began */
-	gq_line_join(&line, &decision->changes, run_at);
+	if (keyed)
+		gq_line_join(&line, &decision->changes, request->run_at);
+	if (request->parents == NULL)
+		return true;
+	gq_parents_look(request->parents, true);
+	if (request->parents->nlive > 0)
+		gq_task_block(&decision->changes, request->run_at);
 	return true;
 }
 
 static bool
 decide_retry(const GqTask *task, GqDecision *decision, void *arg)
 {
-	const Request *request = arg;
+	Request    *request = arg;
 
 	if (task->status == GQ_PENDING || task->status == GQ_PROCESSING)
 		return false;
 	gq_task_retry(task, &decision->changes, request->now, request->run_at);
 	decision->relocate = GqStatusIsTerminal(task->status);
-	return !decision->relocate || join_line(task, decision, request->run_at);
+	return !decision->relocate || revive(task, decision, request);
 }
 
 /* The external id of a task that a retry would bring back to life. */
@@ -262,27 +305,58 @@ read_key(GqSearch *search, int64 id, GqTask *task, GqUniqueKey *key)
 	return true;
 }
 
+/* The locks of those that have ended, and of the tasks that they wait for. */
+static void
+lock_for_revival(const int64 *ids, int64 n, const bool *ended, List *all_parents)
+{
+	GqKeyLock  *locks;
+	int64		count = 2 * n;
+	ListCell   *lc;
+
+	foreach(lc, all_parents)
+		count += ((const GqParents *) lfirst(lc))->n;
+	locks = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(GqKeyLock) * Max(count, 1));
+	count = gq_change_locks(ids, n, ended, locks);
+	foreach(lc, all_parents)
+	{
+		const GqParents *parents = lfirst(lc);
+
+		for (int i = 0; i < parents->n; i++)
+			locks[count++] = gq_dependency_lock(parents->ids[i]);
+	}
+	gq_locks_take(locks, count);
+	pfree(locks);
+}
+
 void
 gq_retry_prepare(const int64 *ids, int64 n)
 {
 	GqSearch   *search = gq_search_begin(NULL);
 	GqKeyLock  *locks = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(GqKeyLock) * Max(n, 1));
 	bool	   *ended = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(bool) * Max(n, 1));
+	List	   *all_parents = NIL;
 	int64		nlocks = 0;
+	ListCell   *lc;
 
 	for (int64 i = 0; i < n; i++)
 	{
 		GqUniqueKey key;
 		GqTask		task = {0};
+		GqParents  *parents;
 
 		CHECK_FOR_INTERRUPTS();
 		if (read_key(search, ids[i], &task, &key))
 			locks[nlocks++] = gq_unique_lock(key);
-		ended[i] = GqStatusIsTerminal(task.status);
+		ended[i] = task.id != 0 && GqStatusIsTerminal(task.status);
+		parents = ended[i] ? parents_of(&task) : NULL;
+		if (parents != NULL)
+			all_parents = lappend(all_parents, parents);
 	}
 	gq_search_end(search);
+	foreach(lc, all_parents)
+		gq_parents_announce(lfirst(lc), true);
 	gq_locks_take(locks, nlocks);
-	gq_change_lock_lines(ids, n, ended);
+	lock_for_revival(ids, n, ended, all_parents);
 	pfree(locks);
 	pfree(ended);
 }
@@ -310,8 +384,11 @@ gq_retry(GqSearch *search, int64 id, TimestampTz run_at)
 	request.run_at = run_at != 0 ? run_at : request.now;
 	/* what this call revived a moment ago must be seen */
 	CommandCounterIncrement();
-	return key_is_free(id) &&
-		gq_change_task(search, id, true, decide_retry, &request) == GQ_CHANGED;
+	if (!key_is_free(id) || gq_change_task(search, id, true, decide_retry, &request) != GQ_CHANGED)
+		return false;
+	if (request.parents != NULL && request.parents->nlive > 0)
+		gq_dependencies_insert(request.parents->live, request.parents->nlive, &id, 1);
+	return true;
 }
 
 static bool

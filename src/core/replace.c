@@ -3,9 +3,9 @@
  * replace.c
  *	  on_conflict 'replace': a task that nobody has begun with becomes another.
  *
- * One that goes from one line to another leaves the first when its row is
- * changed, and joins the second, at its end, when that is locked; in between it
- * is pending and has no place.
+ * One that goes from one line to another, or gets tasks to wait for, is pending
+ * when its row has been changed.  When all that it joins is locked, it gets its
+ * place and its parents, and starts if nothing holds it back.
  *
  *-------------------------------------------------------------------------
  */
@@ -15,8 +15,11 @@
 #include "utils/timestamp.h"
 
 #include "core/change.h"
+#include "core/finish.h"
 #include "core/line.h"
 #include "core/replace.h"
+#include "core/settle.h"
+#include "store/dependencies.h"
 
 typedef struct Replacement
 {
@@ -41,6 +44,10 @@ change_options(const GqAddOptions *options, const GqNewTask *task, GqChanges *ch
 		gq_change(changes, GQ_ATT_EXPIRES_AT, TimestampTzGetDatum(options->expires_at));
 	else
 		gq_change_to_null(changes, GQ_ATT_EXPIRES_AT);
+	if (options->parents != NULL)
+		gq_change(changes, GQ_ATT_AFTER, options->parents->array);
+	else
+		gq_change_to_null(changes, GQ_ATT_AFTER);
 	if (options->has_metadata)
 		gq_change(changes, GQ_ATT_METADATA, options->metadata);
 	else
@@ -59,19 +66,13 @@ stays_in_line(const GqTask *old, const GqNewTask *task)
 }
 
 static void
-change_line(const GqAddOptions *options, const GqNewTask *task, GqChanges *changes)
+change_line(const GqNewTask *task, GqChanges *changes)
 {
 	gq_change_to_null(changes, GQ_ATT_PLACE);
 	if (task->has_ordering_key)
-	{
 		gq_change(changes, GQ_ATT_ORDERING_KEY, task->ordering_key);
-		gq_task_block(changes, options->run_at);
-	}
 	else
-	{
 		gq_change_to_null(changes, GQ_ATT_ORDERING_KEY);
-		gq_task_unblock(changes, options->run_at);
-	}
 }
 
 static bool
@@ -88,11 +89,13 @@ decide_replace(const GqTask *old, GqDecision *decision, void *arg)
 		return false;
 	change_options(options, task, changes);
 	if (!stays_in_line(old, task))
-		change_line(options, task, changes);
-	else if (old->status == GQ_PENDING)
-		gq_change(changes, GQ_ATT_RUN_AT, TimestampTzGetDatum(options->run_at));
-	else
+		change_line(task, changes);
+	else if (old->status == GQ_NEW && (options->parents == NULL || options->parents->n == 0))
+	{
 		gq_change(changes, GQ_ATT_NEXT_ATTEMPT_AT, TimestampTzGetDatum(options->run_at));
+		return true;
+	}
+	gq_task_block(changes, options->run_at);
 	return true;
 }
 
@@ -112,32 +115,53 @@ gq_replace(const GqAddOptions *options, const GqNewTask *task, bool all)
 {
 	Replacement replacement = {options, task, all};
 
-	if (!change(task->id, decide_replace, &replacement))
-		return false;
-	if (all)
-		gq_replace_join(options, task);
-	return true;
+	return change(task->id, decide_replace, &replacement);
 }
+
+/* ---- when all is locked ---- */
 
 static bool
 decide_join(const GqTask *task, GqDecision *decision, void *arg)
 {
 	const Replacement *replacement = arg;
+	const GqAddOptions *options = replacement->options;
 	GqKeyLock	line;
 
 	if (task->status != GQ_PENDING || task->place != 0 || !gq_line_of(task, &line))
 		return false;
 	/* it is held, or will be when we are called again */
 	if (gq_locks_hold(&line))
-		gq_line_join(&line, &decision->changes, replacement->options->run_at);
+		gq_line_join(&line, &decision->changes, options->run_at);
+	if (options->parents != NULL && options->parents->nlive > 0)
+		gq_task_block(&decision->changes, options->run_at);
 	return true;
 }
 
+static bool
+is_pending(int64 id)
+{
+	bool		pending;
+
+	return gq_change_pending(&id, 1, &pending) > 0;
+}
+
 void
-gq_replace_join(const GqAddOptions *options, const GqNewTask *task)
+gq_replace_finish(const GqAddOptions *options, const GqNewTask *task)
 {
 	Replacement replacement = {.options = options,.task = task};
+	const GqParents *parents = options->parents;
 
+	if (!is_pending(task->id))
+		return;
+	gq_dependencies_delete_all(task->id);
+	if (parents != NULL && parents->nlive > 0)
+	{
+		gq_parents_check_cycle(parents, task->id);
+		gq_dependencies_insert(parents->live, parents->nlive, &task->id, 1);
+	}
 	if (task->has_ordering_key)
 		(void) change(task->id, decide_join, &replacement);
+	if (parents != NULL && parents->ended != 0)
+		(void) gq_cancel_pending(task->id, gq_parents_reason(parents->ended, parents->ended_as));
+	gq_settle_note_task(task->id, 0, false);
 }

@@ -17,8 +17,8 @@
  */
 extern bool gq_replace(const GqAddOptions *options, const GqNewTask *task, bool all);
 
-/* Let a task that was replaced without `all` go into its new line, now that the
- * line is locked. */
-extern void gq_replace_join(const GqAddOptions *options, const GqNewTask *task);
+/* Let a task that was replaced go into its new line, and wait for its new
+ * parents, now that all is locked. */
+extern void gq_replace_finish(const GqAddOptions *options, const GqNewTask *task);
 
 #endif							/* GOQUE_CORE_REPLACE_H */

@@ -30,6 +30,7 @@
 #include "utils/timestamp.h"
 
 #include "core/change.h"
+#include "core/dependency.h"
 #include "core/installation.h"
 #include "core/maintain.h"
 #include "core/ready.h"
@@ -332,6 +333,7 @@ gq_duty_check(TimestampTz now)
 				 errmsg_plural("goque found %d ready task that its shared memory did not know of",
 							   "goque found %d ready tasks that its shared memory did not know of",
 							   hidden, hidden)));
+	gq_dependency_survey();
 	start_stranded();
 	return any_task_lives() || numbers_are_in_doubt() ? now + CHECK_INTERVAL : DT_NOEND;
 }

@@ -202,6 +202,7 @@ make_entry(Oid database, Oid instance, const char *name)
 	entry = &table->entries[i];
 	reset_entry(entry);
 	entry->counted = name[0] != '\0' && is_surveyed(database, instance);
+	pg_atomic_init_u64(&entry->children, entry->counted ? GQ_CHILDREN_NONE : GQ_CHILDREN_UNKNOWN);
 	entry->database = database;
 	entry->instance = instance;
 	strlcpy(entry->name, name, sizeof(entry->name));
@@ -343,7 +344,12 @@ gq_type_nth(int n)
 GqType *
 gq_type_restore(Oid database, Oid instance, const char *name)
 {
-	return make_entry(database, instance, name);
+	GqType	   *entry = make_entry(database, instance, name);
+
+	/* it has tasks */
+	if (entry != NULL)
+		pg_atomic_write_u64(&entry->children, GQ_CHILDREN_UNKNOWN);
+	return entry;
 }
 
 /* ---- the frontier; in all static functions the mutex is held ---- */

@@ -133,8 +133,16 @@ typedef struct GqType
 	TimestampTz last_fetch_at;
 	int64		max_payload;	/* largest payload added, bytes */
 
+	pg_atomic_uint64 children;	/* do tasks of others wait for tasks of this
+								 * type? */
+
 	GqLine		line;			/* who waits for it; guarded by wait_lock */
 } GqType;
+
+/* GqType.children; more than these: since when, a full transaction id */
+#define GQ_CHILDREN_UNKNOWN 0
+#define GQ_CHILDREN_NONE 1
+#define GQ_CHILDREN_SOME 2		/* since when is not known */
 
 extern Size gq_types_shmem_size(void);
 extern void gq_types_shmem_init(void);

@@ -12,7 +12,10 @@
 typedef enum GqLockKind
 {
 	GQ_LOCK_EXTERNAL_ID = 1,
-	GQ_LOCK_LINE = 2			/* the tasks with one ordering key */
+	GQ_LOCK_AFTER = 2,			/* one for all: a task gets others to wait for */
+	GQ_LOCK_TASK = 3,			/* what waits for a task, and what it waits
+								 * for */
+	GQ_LOCK_LINE = 4			/* the tasks with one ordering key */
 } GqLockKind;
 
 typedef struct GqKeyLock

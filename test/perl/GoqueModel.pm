@@ -134,6 +134,7 @@ sub call
 	my $saved = $self->save($s);
 	my %locks = %{ $self->{locks} };
 	my $next_id = $self->{next_id};
+	my $snapshot = $self->session($s)->{snapshot};
 	my @answer;
 
 	$self->session($s)->{snapshot} ||= ++$self->{now};
@@ -141,7 +142,11 @@ sub call
 	return wantarray ? @answer : $answer[0] if eval { @answer = $self->$method($s, @arguments); 1 };
 	die $@ unless $@ =~ /^(blocked|[0-9A-Z]{5})$/;
 	$self->restore($s, $saved);
-	$self->{locks} = \%locks if $@ =~ /^blocked/;
+	if ($@ =~ /^blocked/)
+	{
+		$self->{locks} = \%locks;
+		$self->session($s)->{snapshot} = $snapshot;
+	}
 	$self->{next_id} = $next_id;
 	return;
 }
@@ -259,7 +264,16 @@ sub _settle
 	for my $child (grep { $_->{parents}{ $task->{id} } && $_->{status} eq 'pending' } $self->visible($s))
 	{
 		$self->_lock($s, 'task', $child->{id});
-		if ($task->{status} eq 'done') { $self->_unblock($s, $child); }
+		if ($task->{status} eq 'done')
+		{
+			# done once, it counts as done, whatever becomes of it
+			my $own = $self->_own($s, $child);
+			my %others = %{ $own->{parents} };
+
+			delete $others{ $task->{id} };
+			$own->{parents} = \%others;
+			$self->_unblock($s, $own);
+		}
 		else { $self->_finish($s, $child, 'canceled'); }
 	}
 	return;
@@ -306,13 +320,14 @@ sub _insert
 		id => $id, place => $id, status => 'new', attempts => 0, started => 0, token => undef,
 		(map { $_ => $new{$_} } qw(type max_attempts priority external_id scope payload key)),
 		due => $self->{now} + ($new{delayed} ? AGE : 0),
-		parents => { map { $_ => 1 } @{ $new{after} || [] } } };
+		after => $new{after} || [], parents => {} };
 
 	for my $parent (map { $self->find($s, $_) } @{ $new{after} || [] })
 	{
 		$self->_lock($s, 'task', $parent->{id});
 		die "blocked\n" if $self->_is_busy($s, $parent->{id});
 		$task->{status} = 'canceled' if $parent->{status} eq 'attempts_left' || $parent->{status} eq 'canceled';
+		$task->{parents}{ $parent->{id} } = 1 if $is_live{ $parent->{status} };
 	}
 	$self->{dirty}{$id} = { session => $s, task => $task };
 	$task->{status} = 'pending' if $task->{status} eq 'new' && $self->_is_blocked($s, $task);
@@ -477,6 +492,7 @@ sub retry
 		return 'f' if $self->_clash($s, $task->{type}, $task->{external_id}, $task->{scope}, $id);
 	}
 	return 'f' if $task->{status} eq 'pending' || $task->{status} eq 'processing';
+	$self->_lock($s, 'task', $_) for map { ($_, $id) } @{ $task->{after} };
 	$self->_lock($s, 'line', $task->{type}, $task->{key}) if defined $task->{key};
 	my $is_live = $is_live{ $task->{status} };
 	my $own = $self->_own($s, $task);
@@ -485,7 +501,7 @@ sub retry
 	$own->{due} = $self->{now};
 	$own->{status} = 'new';
 	return 't' if $is_live;
-	$self->_lock($s, 'task', $_) for keys %{ $own->{parents} };
+	$own->{parents} = { map { $_ => 1 } grep { my $p = $self->find($s, $_); $p && $is_live{ $p->{status} } } @{ $own->{after} } };
 	$own->{place} = $self->{next_id}++ if defined $own->{key};
 	$own->{status} = 'pending' if $self->_is_blocked($s, $own);
 	return 't';
@@ -498,7 +514,11 @@ sub reschedule
 	my $task = $self->find($s, $id);
 
 	return '' unless $task && $waits{ $task->{status} };
-	$self->_lock($s, 'line', $task->{type}, $task->{key}) if $task->{status} eq 'pending' && defined $task->{key};
+	if ($task->{status} eq 'pending')
+	{
+		$self->_lock($s, 'task', $id) if @{ $task->{after} };
+		$self->_lock($s, 'line', $task->{type}, $task->{key}) if defined $task->{key};
+	}
 	my $own = $self->_own($s, $task);
 
 	$own->{due} = $self->{now} + ($delayed ? AGE : 0);

@@ -25,7 +25,7 @@ WHERE d.deptype = 'e';
 SELECT set_eq(
 	$$SELECT relkind::text, relname::text FROM relations$$,
 	$$SELECT kind, unnest(names) FROM (VALUES
-		('r', ARRAY['settings', 'schedule_settings', 'key_locks', 'tasks_0', 'tasks_1', 'tasks_2', 'tasks_3', 'tasks_4', 'tasks_5', 'tasks_6', 'tasks_7']),
+		('r', ARRAY['settings', 'schedule_settings', 'key_locks', 'dependencies', 'tasks_0', 'tasks_1', 'tasks_2', 'tasks_3', 'tasks_4', 'tasks_5', 'tasks_6', 'tasks_7']),
 		('S', ARRAY['task_id_seq', 'generation_seq', 'emptied_seq', 'installation_seq']),
 		('v', ARRAY['tasks', 'task_types', 'stats', 'workers', 'schedules', 'health', 'ring', 'type_names'])) v(kind, names)$$,
 	'tables, sequences and views of the extension (F45: made by its script, never at run time)');
@@ -193,7 +193,7 @@ SELECT is_empty($$SELECT relname FROM relations r WHERE relkind = 'r' AND NOT EX
 SELECT set_eq(
 	$$SELECT c::regclass::text, condition FROM pg_extension, unnest(extconfig, extcondition) AS u(c, condition) WHERE extname = 'goque'$$,
 	$$SELECT 'goque.tasks_' || n AS name, 'WHERE goque.snapshot_guard()' AS condition FROM generate_series(0, 7) n
-		UNION ALL VALUES ('goque.settings', ''), ('goque.schedule_settings', ''), ('goque.task_id_seq', ''), ('goque.generation_seq', '')$$,
+		UNION ALL VALUES ('goque.settings', ''), ('goque.schedule_settings', ''), ('goque.dependencies', ''), ('goque.task_id_seq', ''), ('goque.generation_seq', '')$$,
 	'F44: pg_dump keeps all tasks, under the guard, and the settings and sequences');
 SELECT is((SELECT count(DISTINCT columns) FROM (
 		SELECT string_agg(concat_ws(' ', attname, format_type(atttypid, atttypmod), attcollation, attnotnull, attstorage), ', ' ORDER BY attnum) AS columns

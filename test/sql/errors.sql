@@ -213,9 +213,9 @@ SELECT regexp_replace(pg_temp.refused('SELECT goque_add(''errors'', external_id 
 SELECT regexp_replace(pg_temp.refused('SELECT goque_add_many(''errors'', ''{1,2}'', ''{free,taken}'')'), 'Task [0-9]+', 'Task ID');
 
 -- error table: after names a task that does not exist; it closes a cycle
--- (until after exists: 0A000)
-SELECT pg_temp.refused('SELECT goque_add(''errors'', after => ''{}'')');
-SELECT pg_temp.refused('SELECT goque_add_many(''errors'', ''{1}'', after => ''{1}'')');
+SELECT pg_temp.refused('SELECT goque_add(''errors'', after => ''{0}'')');
+-- (a cycle: see after)
+SELECT pg_temp.refused('SELECT goque_add_many(''errors'', ''{1}'', after => ''{-1}'')');
 SELECT pg_temp.refused('SELECT goque_configure(''errors'', max_running => 1)');
 SELECT pg_temp.refused('SELECT goque_configure(''errors'', rate_limit => 1)');
 SELECT pg_temp.refused('SELECT goque_configure(''errors'', rate_period => ''1 s'')');

@@ -69,8 +69,6 @@ SELECT payload FROM goque_fetch('insert.rollback', 10);
 SELECT pg_temp.refused(format('INSERT INTO goque.tasks (type, %I) VALUES (''insert.refused'', %s)', c, v)) FROM (VALUES
 	('id', '1'), ('status', '''new'''), ('attempts', '0'), ('error', '''x'''), ('errors', '''x'''), ('result', '''1'''), ('progress', '''1'''),
 	('worker', '''x'''), ('created_at', 'now()'), ('started_at', 'now()'), ('updated_at', 'now()'), ('lease_until', 'now()'), ('finished_at', 'now()')) v(c, v);
--- not yet: after
-SELECT pg_temp.refused($$INSERT INTO goque.tasks (type, after) VALUES ('insert.refused', '{1}')$$);
 -- UPDATE and DELETE, whether a row matches or not
 SELECT pg_temp.refused($$UPDATE goque.tasks SET priority = 1 WHERE type = 'insert'$$);
 SELECT pg_temp.refused($$UPDATE goque.tasks SET status = 'done' WHERE false$$);

@@ -73,7 +73,7 @@ sub add_call
 		$new{key} = one_of(qw(k l));
 		$sql .= ", ordering_key => '$new{key}'";
 	}
-	if (chance(0) && !defined $new{external_id})
+	if (chance(0.3) && !defined $new{external_id})
 	{
 		$new{after} = [ map { some_id() } 1 .. one_of(1, 1, 2) ];
 		$sql .= sprintf(", after => '{%s}'", join ',', @{ $new{after} });
@@ -123,6 +123,7 @@ sub give_up
 	my ($why) = @_;
 
 	diag($_) for @journal > 40 ? @journal[ -40 .. -1 ] : @journal;
+	diag($why);
 	BAIL_OUT("seed $seed, call " . @journal . ": $why");
 }
 

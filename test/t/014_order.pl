@@ -130,6 +130,9 @@ GoqueNode::wait_for('the line of the log',
 
 # 20,000 locks of one key cost what one costs: their entries are hidden from the
 # next at once, and the index stays small
+$s->query(q{ALTER SYSTEM SET goque.clean_interval = '1 h'});
+$s->query(q{SELECT pg_reload_conf()});
+GoqueNode::wait_until($node, q{SELECT current_setting('goque.clean_interval') = '1h'});
 my $old = GoqueSession->new($node);
 $old->query('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1');
 $s->query(q{SELECT goque_add('locks', external_id => 'k')});
@@ -150,6 +153,9 @@ my $plan = $s->query(q{EXPLAIN (ANALYZE, BUFFERS, COSTS OFF, TIMING OFF) SELECT 
 my ($hits) = $plan =~ /shared hit=(\d+)/;
 cmp_ok($hits, '<', 500, 'a lock of that key reads few pages');
 # the rows are truncated when nobody holds a lock, the snapshot or not
+$s->query(q{ALTER SYSTEM SET goque.clean_interval = '1s'});
+$s->query(q{SELECT pg_reload_conf()});
+$s->query(q{SELECT goque_add('locks', external_id => 'k', on_conflict => 'ignore')});
 GoqueNode::wait_until($node, q{SELECT pg_relation_size('goque.key_locks') = 0});
 pass('the table of locks is truncated');
 is($s->query(q{SELECT goque_add('locks', external_id => 'k', on_conflict => 'skip') IS NULL}), 't', 'and goes on');
