@@ -111,6 +111,11 @@ SELECT pg_temp.refused(format('SELECT goque_next_runs(%L)', repeat('1,', 100) ||
 SELECT c, (SELECT count(*) FROM goque_next_runs(c, n => 3)) FROM unnest(ARRAY['* * * * *', E'\t 0-59/59  0\n* jan-DEC SUN ', '0 0 ? * 7', '0 0 L,15 * *', '0 0 * * 5L,1#1', '0 0 * * friL',
 	'0 0 * * sat-sun', '0 0 * * 5-7', '5/15 * * * *', '00 07 * * *', '@MONTHLY', '@Hourly', '@every 90 minutes', '@every 1 day 02:03', '@every 01:30:00', '@every 2w3d4h5m6s']) WITH ORDINALITY AS t(c, n) ORDER BY n;
 
+-- names, types and zones are only data (A6)
+SELECT goque_schedule(E'schedule.it''s "%s"; DROP TABLE x --\n\\', '@yearly', E'schedule''; %n', '{}', run_on_start => true);
+SELECT external_id, metadata->>'schedule' = E'schedule.it''s "%s"; DROP TABLE x --\n\\' AS same FROM goque.tasks WHERE type = E'schedule''; %n';
+SELECT goque_run_schedule(E'schedule.it''s "%s"; DROP TABLE x --\n\\') > 0 AS ran, goque_unschedule(E'schedule.it''s "%s"; DROP TABLE x --\n\\');
+
 -- ---- who may ----
 
 CREATE ROLE regress_schedule_execute;
