@@ -139,7 +139,7 @@ REGRESS        = add fetch finish guard why steer unique order after configure s
 REGRESS_OPTS   = --encoding=UTF8 --no-locale --inputdir=test --load-extension=goque $(call temp_instance,tmp_check)
 ISOLATION      = two_fetchers fetch_skips_locked fetch_rolled_back savepoint_rollback_fetch \
 	waiter_woken_by_commit complete_after_heal complete_late_untouched repeated_finish \
-	finish_in_opposite_order cancel_while_held cancel_vs_complete guarded_task awaited_task \
+	finish_in_opposite_order cancel_while_held cancel_vs_complete guarded_task awaited_task why_busy \
 	two_adds_one_external_id add_waits_only_for_clash batches_in_opposite_order replace_in_opposite_order \
 	replace_vs_fetch retry_meets_taken_key move_while_called snapshot_older_than_emptying \
 	repeatable_read_fetch serializable_fetch two_schedules_one_name prepared_add prepared_claim_rolled_back \
