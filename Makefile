@@ -30,6 +30,7 @@ OBJS = \
 	src/api/configure.o \
 	src/api/schedule.o \
 	src/api/grant.o \
+	src/api/process.o \
 	src/api/maintain.o \
 	src/api/monitor.o \
 	src/api/why.o \
@@ -60,6 +61,9 @@ OBJS = \
 	src/core/settle.o \
 	src/core/stranded.o \
 	src/core/installation.o \
+	src/core/processor.o \
+	src/core/running.o \
+	src/core/process.o \
 	src/core/home.o \
 	src/core/cron.o \
 	src/core/cron_next.o \
@@ -90,6 +94,7 @@ OBJS = \
 	src/store/dependencies.o \
 	src/store/rotate.o \
 	src/store/settings.o \
+	src/store/handlers.o \
 	src/shared/shmem.o \
 	src/shared/types.o \
 	src/shared/cells.o \
@@ -101,9 +106,16 @@ OBJS = \
 	src/shared/leases.o \
 	src/shared/delays.o \
 	src/shared/databases.o \
+	src/shared/processors.o \
+	src/shared/runners.o \
 	src/shared/keepers.o \
 	src/worker/worker.o \
 	src/worker/launcher.o \
+	src/worker/runner.o \
+	src/worker/run.o \
+	src/worker/handler.o \
+	src/worker/session.o \
+	src/worker/starts.o \
 	src/worker/keeper.o \
 	src/worker/utility.o
 
@@ -115,6 +127,7 @@ SQL_PARTS = \
 	sql/parts/wait.sql \
 	sql/parts/finish.sql \
 	sql/parts/configure.sql \
+	sql/parts/process.sql \
 	sql/parts/maintain.sql \
 	sql/parts/schedule.sql \
 	sql/parts/monitor.sql \
@@ -134,7 +147,7 @@ EXTRA_CLEAN = results regression.diffs regression.out log tmp_check tmp_check_is
 TEMP_INSTANCE  = yes
 temp_instance  = $(if $(TEMP_INSTANCE),--temp-instance=$(1) --temp-config=$(srcdir)/test/goque.conf)
 
-REGRESS        = add fetch finish guard why steer unique order after configure schedule maintain views insert_copy \
+REGRESS        = add fetch finish guard why steer unique order after configure schedule processors maintain views insert_copy \
 	errors savepoints callers hostile encodings times readonly drivers
 REGRESS_OPTS   = --encoding=UTF8 --no-locale --inputdir=test --load-extension=goque $(call temp_instance,tmp_check)
 ISOLATION      = two_fetchers fetch_skips_locked fetch_rolled_back savepoint_rollback_fetch \

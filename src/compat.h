@@ -117,6 +117,9 @@ gq_relation_file(Relation rel)
 /* ---- loading, processes, hooks ---- */
 
 #include "catalog/pg_database.h"
+#include "catalog/pg_extension.h"
+#include "catalog/pg_namespace.h"
+#include "catalog/pg_proc.h"
 #include "fmgr.h"
 #include "postmaster/bgworker.h"
 #include "utils/acl.h"
@@ -153,6 +156,89 @@ gq_database_ownercheck(Oid database, Oid role)
 	return object_ownercheck(DatabaseRelationId, database, role);
 #else
 	return pg_database_ownercheck(database, role);
+#endif
+}
+
+static inline bool
+gq_extension_ownercheck(Oid extension, Oid role)
+{
+#if PG_VERSION_NUM >= 160000
+	return object_ownercheck(ExtensionRelationId, extension, role);
+#else
+	return pg_extension_ownercheck(extension, role);
+#endif
+}
+
+static inline bool
+gq_may_execute(Oid function, Oid role)
+{
+#if PG_VERSION_NUM >= 160000
+	return object_aclcheck(ProcedureRelationId, function, role, ACL_EXECUTE) == ACLCHECK_OK;
+#else
+	return pg_proc_aclcheck(function, role, ACL_EXECUTE) == ACLCHECK_OK;
+#endif
+}
+
+static inline bool
+gq_may_use_schema(Oid schema, Oid role)
+{
+#if PG_VERSION_NUM >= 160000
+	return object_aclcheck(NamespaceRelationId, schema, role, ACL_USAGE) == ACLCHECK_OK;
+#else
+	return pg_namespace_aclcheck(schema, role, ACL_USAGE) == ACLCHECK_OK;
+#endif
+}
+
+/* ---- names ---- */
+
+#include "catalog/namespace.h"
+#include "utils/regproc.h"
+
+/* "schema.name" as a list; raises if it is none */
+static inline List *
+gq_name_list(const char *name)
+{
+#if PG_VERSION_NUM >= 160000
+	return stringToQualifiedNameList(name, NULL);
+#else
+	return stringToQualifiedNameList(name);
+#endif
+}
+
+/* Functions of that name that the current path finds, or NULL. */
+static inline FuncCandidateList
+gq_function_candidates(List *names)
+{
+#if PG_VERSION_NUM >= 190000
+	int			flags;
+
+	return FuncnameGetCandidates(names, -1, NIL, false, false, false, true, &flags);
+#else
+	return FuncnameGetCandidates(names, -1, NIL, false, false, false, true);
+#endif
+}
+
+/* ---- running a statement ---- */
+
+#include "tcop/pquery.h"
+#include "utils/timeout.h"
+
+static inline void
+gq_portal_run(Portal portal)
+{
+#if PG_VERSION_NUM >= 180000
+	(void) PortalRun(portal, FETCH_ALL, true, None_Receiver, None_Receiver, NULL);
+#else
+	(void) PortalRun(portal, FETCH_ALL, true, true, None_Receiver, None_Receiver, NULL);
+#endif
+}
+
+/* For the rest of this transaction. */
+static inline void
+gq_disable_transaction_timeout(void)
+{
+#if PG_VERSION_NUM >= 170000
+	disable_timeout(TRANSACTION_TIMEOUT, false);
 #endif
 }
 

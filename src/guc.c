@@ -44,7 +44,8 @@ define_limits(void)
 							NULL, NULL, NULL);
 	DefineCustomIntVariable("goque.max_processor_workers",
 							"Most background workers that run processors, in all databases together.",
-							"This version of goque has no processors yet: the setting has no effect.",
+							"Each type that has work gets one of them before any gets a second. "
+							"max_worker_processes must leave room for them.",
 							&gq_max_processor_workers,
 							8, 0, MAX_PROCESSOR_WORKERS,
 							PGC_SIGHUP, 0,

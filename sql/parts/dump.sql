@@ -1,5 +1,5 @@
--- What pg_dump keeps: tasks, what they wait for, settings, schedules, and the
--- sequences that number them.
+-- What pg_dump keeps: tasks, what they wait for, settings, schedules, processors, and
+-- the sequences that number them.
 --
 -- Not goque.key_locks, which is always empty, not goque.emptied_seq: it holds a
 -- transaction id, which means nothing on another server, and not
@@ -9,6 +9,7 @@
 SELECT pg_catalog.pg_extension_config_dump('goque.settings', '');
 SELECT pg_catalog.pg_extension_config_dump('goque.schedule_settings', '');
 SELECT pg_catalog.pg_extension_config_dump('goque.dependencies', '');
+SELECT pg_catalog.pg_extension_config_dump('goque.handlers', '');
 SELECT pg_catalog.pg_extension_config_dump('goque.task_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('goque.generation_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('goque.tasks_0', 'WHERE goque.snapshot_guard()');

@@ -188,7 +188,7 @@ FROM goque.ring r
 WHERE r.status = 3 AND NOT (SELECT s.preloaded FROM goque.server_state() s)
 GROUP BY r.worker;
 COMMENT ON VIEW goque.workers IS 'the background workers of goque, and the sessions of this database that wait for tasks or hold some';
-COMMENT ON COLUMN goque.workers.kind IS 'launcher, keeper, waiter or holder';
+COMMENT ON COLUMN goque.workers.kind IS 'launcher, keeper, processor, waiter or holder';
 COMMENT ON COLUMN goque.workers.pid IS 'its process; of a holder: the session that fetched';
 COMMENT ON COLUMN goque.workers.database IS 'the database that it works in; null: the whole server';
 COMMENT ON COLUMN goque.workers.what IS 'what it is doing';
@@ -230,6 +230,17 @@ COMMENT ON COLUMN goque.schedules.catch_up IS 'which of the times that were miss
 COMMENT ON COLUMN goque.schedules.overlap IS 'false: a time is left out while the last task is not finished';
 COMMENT ON COLUMN goque.schedules.run_on_start IS 'a task is added at once when the schedule is set or changed';
 COMMENT ON COLUMN goque.schedules.priority IS 'priority of the tasks';
+CREATE VIEW goque.processors AS
+SELECT l.type, l.handler, l.role, l.workers, l.running, l.ok, l.detail
+FROM goque.processor_list() l;
+COMMENT ON VIEW goque.processors IS 'the SQL handlers that background workers call, and whether they run';
+COMMENT ON COLUMN goque.processors.type IS 'the type whose tasks it works on';
+COMMENT ON COLUMN goque.processors.handler IS 'the function or procedure that is called for each task';
+COMMENT ON COLUMN goque.processors.role IS 'the role that registered it, and that it runs as';
+COMMENT ON COLUMN goque.processors.workers IS 'at most so many run at once';
+COMMENT ON COLUMN goque.processors.running IS 'so many background workers are there for it now';
+COMMENT ON COLUMN goque.processors.ok IS 'false: it does not run, detail says why';
+COMMENT ON COLUMN goque.processors.detail IS 'what it does, or what keeps it from running';
 
 -- Names of types in the details are cut and freed of control characters.
 CREATE VIEW goque.health AS
@@ -300,6 +311,15 @@ WITH state AS MATERIALIZED (
 	JOIN pg_catalog.pg_class c ON c.oid = r.srrelid
 	JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 	WHERE n.nspname = 'goque' AND c.relname LIKE 'tasks\__'
+), faults AS (
+	-- the first ten, and what to do about the first
+	SELECT count(*) AS n,
+		pg_catalog.string_agg(pg_catalog.format('%s: %s', p.name, p.detail), '; ' ORDER BY p.rank)
+			FILTER (WHERE p.rank <= 10) AS list,
+		min(p.hint) FILTER (WHERE p.rank = 1) AS hint
+	FROM (SELECT l.*, pg_catalog."left"(pg_catalog.regexp_replace(l.type, '[[:cntrl:]]', '?', 'g'), 100) AS name,
+			pg_catalog.row_number() OVER (ORDER BY l.type) AS rank
+		FROM goque.processor_list() l WHERE NOT l.ok) p
 ), version AS (
 	SELECT e.extversion FROM pg_catalog.pg_extension e WHERE e.extname = 'goque'
 ), checks(check_name, ok, detail, hint) AS (
@@ -368,6 +388,11 @@ WITH state AS MATERIALIZED (
 			ELSE pg_catalog.format('no background worker could be started since %s', s.no_slot_since) END,
 		'Raise max_worker_processes and restart the server. Until then call goque_heal() and goque_clean() by hand.'
 	FROM state s
+	UNION ALL
+	SELECT 'processors', f.n = 0,
+		CASE WHEN f.n = 0 THEN 'every processor that is registered can run' ELSE f.list END,
+		f.hint
+	FROM faults f
 	UNION ALL
 	SELECT 'payloads_near_limit', g.n = 0,
 		CASE WHEN g.n = 0 THEN 'no payload came near its limit'

@@ -108,6 +108,8 @@ static const FunctionGrant function_grants[] = {
 	{"goque_pause_schedule", ADMIN},
 	{"goque_resume_schedule", ADMIN},
 	{"goque_next_runs", MONITOR | ADMIN},
+	{"goque_register_processor", ADMIN},
+	{"goque_unregister_processor", ADMIN},
 	{"goque_heal", ADMIN},
 	{"goque_clean", ADMIN},
 	{"goque_grant", ADMIN},
@@ -127,6 +129,7 @@ static const FunctionGrant function_grants[] = {
 	{"horizon_holders", MONITOR | ADMIN},
 	{"horizon_costs", MONITOR | ADMIN},
 	{"worker_list", MONITOR | ADMIN},
+	{"processor_list", MONITOR | ADMIN},
 	{"server_state", MONITOR | ADMIN},
 	{"home", MONITOR | ADMIN},
 	{"may_add", ADMIN}
@@ -148,6 +151,7 @@ static const ViewGrant view_grants[] = {
 	{"stats", "select", NULL, MONITOR | ADMIN},
 	{"workers", "select", NULL, MONITOR | ADMIN},
 	{"schedules", "select", NULL, MONITOR | ADMIN},
+	{"processors", "select", NULL, MONITOR | ADMIN},
 	{"health", "select", NULL, MONITOR | ADMIN}
 };
 

@@ -36,6 +36,7 @@
 #include "shared/awaited.h"
 #include "shared/databases.h"
 #include "shared/leases.h"
+#include "shared/runners.h"
 #include "shared/shmem.h"
 #include "shared/types.h"
 #include "shared/wakeup.h"
@@ -386,6 +387,38 @@ emit_launcher_and_keepers(ReturnSetInfo *rsinfo)
 	}
 }
 
+/* Runners wait and hold too, but have rows of their own. */
+static bool
+is_runner(int pid)
+{
+	int			n;
+	GqRunnerInfo *runners = gq_runners(&n);
+
+	for (int i = 0; i < n; i++)
+		if (runners[i].pid == pid)
+			return true;
+	return false;
+}
+
+/* Of another database only the process: its tasks are its own business. */
+static void
+emit_runners(ReturnSetInfo *rsinfo)
+{
+	int			n;
+	GqRunnerInfo *runners = gq_runners(&n);
+
+	for (int i = 0; i < n; i++)
+	{
+		GqRunnerInfo *r = &runners[i];
+		const char *what = "runs a processor";
+
+		if (r->database == MyDatabaseId)
+			what = r->task == 0 ? psprintf("waits for %s", r->type) :
+				psprintf("runs task " INT64_FORMAT " of %s", r->task, r->type);
+		emit_worker(rsinfo, "processor", r->pid, r->database, what, r->since);
+	}
+}
+
 /* Of this database only: what another one's sessions wait for is its business. */
 static void
 emit_waiters(ReturnSetInfo *rsinfo)
@@ -395,7 +428,7 @@ emit_waiters(ReturnSetInfo *rsinfo)
 
 	for (int i = 0; i < n; i++)
 	{
-		if (waiters[i].database == MyDatabaseId)
+		if (waiters[i].database == MyDatabaseId && !is_runner(waiters[i].pid))
 			emit_worker(rsinfo, "waiter", waiters[i].pid, MyDatabaseId,
 						psprintf("waits for %s", waiters[i].what), waiters[i].since);
 	}
@@ -446,6 +479,8 @@ emit_holders(ReturnSetInfo *rsinfo)
 			what = psprintf("holds task " INT64_FORMAT, leases[begin].id);
 		else
 			what = psprintf("holds %d tasks", end - begin);
+		if (is_runner(leases[begin].pid))
+			continue;
 		emit_worker(rsinfo, "holder", leases[begin].pid, MyDatabaseId, what, since);
 	}
 }
@@ -460,6 +495,7 @@ goque_worker_list(PG_FUNCTION_ARGS)
 	if (gq_shared != NULL)
 	{
 		emit_launcher_and_keepers(rsinfo);
+		emit_runners(rsinfo);
 		emit_waiters(rsinfo);
 		emit_awaiting(rsinfo);
 		emit_holders(rsinfo);

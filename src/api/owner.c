@@ -41,17 +41,29 @@ owner_of(Oid function)
 	return owner;
 }
 
+GqCaller
+gq_owner_begin(FunctionCallInfo fcinfo)
+{
+	GqCaller	caller;
+
+	GetUserIdAndSecContext(&caller.user, &caller.context);
+	SetUserIdAndSecContext(owner_of(fcinfo->flinfo->fn_oid),
+						   caller.context | SECURITY_LOCAL_USERID_CHANGE);
+	return caller;
+}
+
+void
+gq_owner_end(GqCaller caller)
+{
+	SetUserIdAndSecContext(caller.user, caller.context);
+}
+
 Datum
 gq_as_owner(FunctionCallInfo fcinfo, PGFunction body)
 {
-	Oid			caller;
-	int			context;
-	Datum		result;
+	GqCaller	caller = gq_owner_begin(fcinfo);
+	Datum		result = body(fcinfo);
 
-	GetUserIdAndSecContext(&caller, &context);
-	SetUserIdAndSecContext(owner_of(fcinfo->flinfo->fn_oid),
-						   context | SECURITY_LOCAL_USERID_CHANGE);
-	result = body(fcinfo);
-	SetUserIdAndSecContext(caller, context);
+	gq_owner_end(caller);
 	return result;
 }

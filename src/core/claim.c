@@ -30,6 +30,8 @@
 #include "guc.h"
 #include "shared/databases.h"
 #include "shared/leases.h"
+#include "shared/runners.h"
+#include "shared/runners.h"
 #include "shared/shmem.h"
 #include "shared/wakeup.h"
 
@@ -67,7 +69,7 @@ static bool
 take(GqClaim *claim, GqReadyScan *scan, GqGeneration *generation, const GqTask *task,
 	 TupleTableSlot *row, TimestampTz now)
 {
-	int64		lease = lease_of(claim, task);
+	int64		lease = lease_of(claim, task) + claim->grace;
 	int64		token = gq_token_next();
 	GqDecision	decision = {0};
 	TM_Result	result;
@@ -146,7 +148,7 @@ gq_claim(GqClaim *claim, bool with_more)
 		gq_ready_next(scan, &task, &generation, &entry))
 	{
 		gq_ready_keep(scan);
-		gq_wake(entry, 1);
+		gq_runners_wake(entry, 1);
 	}
 	claim->next_due = gq_ready_next_due(scan);
 	gq_ready_end(scan);

@@ -16,6 +16,7 @@ typedef struct GqClaim
 	int			ntypes;			/* 0: every type */
 	int			max_tasks;
 	int64		lease;			/* microseconds; 0: the task's or its type's */
+	int64		grace;			/* so much longer than that */
 	Datum		worker;			/* text */
 
 	/* called for each task taken, with its new row version */

@@ -22,6 +22,7 @@
 #include "core/finish.h"
 #include "core/guard.h"
 #include "core/line.h"
+#include "core/running.h"
 #include "core/size.h"
 #include "core/unique.h"
 #include "guc.h"
@@ -195,7 +196,10 @@ gq_heartbeat(GqSearch *search, int64 id, int64 token, int64 lease, bool has_prog
 			gq_search_renew(search);
 		outcome = gq_change_task(search, id, true, decide_heartbeat, &request);
 	}
-	return outcome == GQ_CHANGED ? request.until : 0;
+	if (outcome != GQ_CHANGED)
+		return 0;
+	gq_running_extended(id, token, request.until);
+	return request.until;
 }
 
 /* ---- anybody ---- */

@@ -27,6 +27,7 @@
 
 #include "core/home.h"
 #include "core/xact.h"
+#include "store/handlers.h"
 #include "store/home.h"
 #include "store/schedules.h"
 
@@ -50,5 +51,6 @@ void
 gq_home_take_over(void)
 {
 	gq_schedules_take_over(gq_home());
+	gq_handlers_set_home(gq_home());
 	gq_xact_wake_all();			/* the keeper too */
 }

@@ -32,6 +32,10 @@ extern TimestampTz gq_duty_check(TimestampTz now);
 extern TimestampTz gq_duty_schedule(TimestampTz now);
 
 /* Healing and cleaning over all tables at once, by hand.  type NULL: every type. */
+/* See which processors may run, and whether there is work for them. */
+extern TimestampTz gq_duty_process(TimestampTz now);
+
+/* The same over all tables at once, by hand.  type NULL: every type. */
 extern int64 gq_heal_all(const char *type, TimestampTz now);
 extern int64 gq_clean_all(const char *type, TimestampTz now);
 

@@ -41,6 +41,7 @@
 #include "shared/databases.h"
 #include "shared/leases.h"
 #include "shared/prepared_keys.h"
+#include "shared/runners.h"
 #include "shared/shmem.h"
 #include "shared/wakeup.h"
 #include "store/relations.h"
@@ -314,9 +315,9 @@ wake_for(const Notes *notes)
 	for (int i = 0; i < notes->n; i++)
 	{
 		if (items[i].ready_now > 0)
-			gq_wake(items[i].entry, items[i].ready_now);
+			gq_runners_wake(items[i].entry, items[i].ready_now);
 		if (items[i].due_at != DT_NOEND)
-			gq_wake_at(items[i].entry, items[i].due_at);
+			gq_runners_wake_at(items[i].entry, items[i].due_at);
 	}
 }
 
@@ -393,7 +394,7 @@ remove_leases(bool begun, int level)
 
 	for (int i = lease_notes.n - 1; i >= 0 && items[i].level >= level; i--)
 		if (items[i].begun == begun)
-			gq_lease_remove(noted_instance, items[i].id, items[i].token);
+			gq_runners_lease_over(noted_instance, items[i].id, items[i].token);
 }
 
 /*

@@ -29,13 +29,14 @@
 
 #include "compat.h"
 #include "shared/database_slots.h"
+#include "shared/runners.h"
 #include "shared/shmem.h"
 
 /* how long a command waits for the keeper that stands in its way */
 #define BLOCK_WAIT_MS 5000
 
 const char *const gq_activity_names[GQ_ACTIVITIES] = {
-	"schedule", "heal", "expire", "clean", "check", "idle", "starting"
+	"schedule", "heal", "expire", "clean", "check", "process", "idle", "starting"
 };
 
 GqSlots    *gq_slots = NULL;
@@ -272,11 +273,11 @@ enter_block(Oid database)
 		present = true;
 	}
 	LWLockRelease(gq_shared->databases_lock);
-	return present;
+	return gq_runners_stop(database) || present;
 }
 
 static bool
-has_keeper(Oid database)
+has_worker(Oid database)
 {
 	GqDatabase *slot;
 	bool		result;
@@ -285,7 +286,7 @@ has_keeper(Oid database)
 	slot = gq_slot_find(database);
 	result = slot != NULL && slot->keeper_pid != 0;
 	LWLockRelease(gq_shared->databases_lock);
-	return result;
+	return result || gq_runners_present(database);
 }
 
 /*
@@ -306,7 +307,7 @@ gq_database_block(Oid database)
 	gq_wait_event(&wait_event, "GoqueKeeperExit");
 	end = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), BLOCK_WAIT_MS);
 	ConditionVariablePrepareToSleep(&gq_slots->left);
-	while (has_keeper(database))
+	while (has_worker(database))
 	{
 		long		ms = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), end);
 

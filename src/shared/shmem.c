@@ -25,13 +25,14 @@
 #include "shared/databases.h"
 #include "shared/delays.h"
 #include "shared/leases.h"
+#include "shared/runners.h"
 #include "shared/shmem.h"
 #include "shared/totals_file.h"
 #include "shared/types.h"
 #include "shared/wait_lines.h"
 
 #define TRANCHE "goque"
-#define NLOCKS (5 + GQ_LEASE_PARTITIONS)
+#define NLOCKS (6 + GQ_LEASE_PARTITIONS)
 
 /*
  * The first token lies between 1 and this, so that a server which never
@@ -57,6 +58,7 @@ request(void)
 	RequestAddinShmemSpace(gq_awaited_shmem_size());
 	RequestAddinShmemSpace(gq_leases_shmem_size());
 	RequestAddinShmemSpace(gq_delays_shmem_size());
+	RequestAddinShmemSpace(gq_runners_shmem_size());
 	RequestNamedLWLockTranche(TRANCHE, NLOCKS);
 }
 
@@ -82,7 +84,8 @@ init_root(GqShared *shared)
 	shared->wait_lock = &locks[2].lock;
 	shared->awaited_lock = &locks[3].lock;
 	shared->delays_lock = &locks[4].lock;
-	shared->lease_locks = &locks[5];
+	shared->runners_lock = &locks[5].lock;
+	shared->lease_locks = &locks[6];
 	pg_atomic_init_u64(&shared->next_token, random_first_token());
 	pg_atomic_init_u32(&shared->counting, 0);
 	pg_atomic_init_u32(&shared->settings_changes, 0);
@@ -108,6 +111,7 @@ startup(void)
 	gq_awaited_shmem_init();
 	gq_leases_shmem_init();
 	gq_delays_shmem_init();
+	gq_runners_shmem_init();
 	LWLockRelease(AddinShmemInitLock);
 
 	/* only where this is the process that ends last, and is alone now */

@@ -8,7 +8,7 @@
  * shared_preload_libraries; every caller must do without it.
  *
  * Lock order (a lock may be taken while holding those above it):
- *	  1. databases_lock
+ *	  1. databases_lock, then runners_lock
  *	  2. types_lock
  *	  3. wait_lock
  *	  4. awaited_lock
@@ -33,6 +33,7 @@
 typedef struct GqShared
 {
 	LWLock	   *databases_lock;
+	LWLock	   *runners_lock;
 	LWLock	   *types_lock;
 	LWLock	   *wait_lock;
 	LWLock	   *awaited_lock;

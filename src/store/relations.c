@@ -20,6 +20,7 @@
 
 static const char *const fixed_names[GQ_FIXED_RELATIONS] = {
 	[GQ_REL_SETTINGS] = "settings",
+	[GQ_REL_HANDLERS] = "handlers",
 	[GQ_REL_KEY_LOCKS] = "key_locks",
 	[GQ_REL_KEY_LOCKS_PKEY] = "key_locks_pkey",
 	[GQ_REL_DEPENDENCIES] = "dependencies",

@@ -46,6 +46,7 @@
 #include "core/maintain.h"
 #include "guc.h"
 #include "shared/keepers.h"
+#include "shared/runners.h"
 #include "worker/worker.h"
 
 #define CHECK_EVERY_MS (60 * 1000)
@@ -67,6 +68,7 @@ typedef struct Duty
 
 static const int check_interval_ms = CHECK_EVERY_MS;
 static const int no_interval_ms = 0;
+static const int process_interval_ms = 100;
 
 static Duty duties[GQ_DUTIES] = {
 	[GQ_DUTY_SCHEDULE] = {gq_duty_schedule, &no_interval_ms, "goque: schedule"},
@@ -74,6 +76,7 @@ static Duty duties[GQ_DUTIES] = {
 	[GQ_DUTY_EXPIRE] = {gq_duty_expire, &gq_heal_interval, "goque: expire"},
 	[GQ_DUTY_CLEAN] = {gq_duty_clean, &gq_clean_interval, "goque: clean"},
 	[GQ_DUTY_CHECK] = {gq_duty_check, &check_interval_ms, "goque: check"},
+	[GQ_DUTY_PROCESS] = {gq_duty_process, &process_interval_ms, "goque: process"},
 };
 
 static GqDutyPlan plan[GQ_DUTIES];
@@ -160,6 +163,8 @@ look_for_extension(void)
 		return;
 	if (state == GQ_DATABASE_MISMATCH && news)
 		warn_mismatch();
+	gq_processors_begin(MyDatabaseId);
+	gq_processors_end(MyDatabaseId);
 	gq_keeper_leaves(DT_NOEND, NULL);
 	proc_exit(0);
 }

@@ -36,6 +36,7 @@
 #include "compat.h"
 #include "shared/keepers.h"
 #include "shared/leases.h"
+#include "shared/runners.h"
 #include "shared/types.h"
 #include "worker/worker.h"
 
@@ -126,6 +127,8 @@ list_databases(TimestampTz now)
 	{
 		gq_types_forget(gone[i], InvalidOid);
 		gq_leases_forget(gone[i]);
+		gq_processors_begin(gone[i]);
+		gq_processors_end(gone[i]);
 	}
 }
 
@@ -227,10 +230,13 @@ gq_launcher_main(Datum main_arg)
 	for (;;)
 	{
 		TimestampTz now = GetCurrentTimestamp();
+		TimestampTz wake_at;
 
 		check_starts(now);
 		if (gq_launcher_pass(now))
 			list_databases(now);
-		gq_worker_sleep(start_keepers(now), wait_event);
+		wake_at = start_keepers(now);
+		wake_at = Min(wake_at, gq_start_runners(now));
+		gq_worker_sleep(wake_at, wait_event);
 	}
 }

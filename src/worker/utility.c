@@ -12,8 +12,12 @@
  * until the transaction ends, however it ends.  A caller who may not run the
  * command stops nobody.
  *
+ * DROP and ALTER EXTENSION would wait for the locks of processors' handlers, which
+ * may hold them for long: so keepers and runners are kept out there, too.
+ *
  * When a transaction commits that dropped the extension, by whatever command,
- * or altered it, the keeper is told to look.  The databases are listed anew when
+ * or altered it, the keeper is told to look; so it is after whatever may have
+ * changed what a processor may do.  The databases are listed anew when
  * one was created, dropped or altered.
  *
  * After commit only latches are set and shared memory is written.
@@ -38,6 +42,7 @@
 
 #include "compat.h"
 #include "shared/databases.h"
+#include "shared/runners.h"
 #include "worker/worker.h"
 
 static ProcessUtility_hook_type prev_process_utility = NULL;
@@ -47,6 +52,7 @@ static object_access_hook_type prev_object_access = NULL;
 static bool unblock_at_end = false;
 static bool list_at_commit = false;
 static bool announce_at_commit = false;
+static bool check_processors_at_commit = false;
 
 /* ---- whose database, and may the caller do that to it? ---- */
 
@@ -129,10 +135,61 @@ database_to_leave(Node *stmt)
 	}
 }
 
+/* May this statement drop or alter the extension here? */
+static bool
+is_of_extension(Node *stmt)
+{
+	Oid			extension = get_extension_oid("goque", true);
+	bool		named = false;
+	ListCell   *lc;
+
+	if (IsA(stmt, AlterExtensionStmt))
+		named = strcmp(((AlterExtensionStmt *) stmt)->extname, "goque") == 0;
+	else if (IsA(stmt, DropStmt) && ((DropStmt *) stmt)->removeType == OBJECT_EXTENSION)
+	{
+		foreach(lc, ((DropStmt *) stmt)->objects)
+			if (strcmp(strVal(lfirst(lc)), "goque") == 0)
+			named = true;
+	}
+	return named && OidIsValid(extension) && gq_extension_ownercheck(extension, GetUserId());
+}
+
+/* May this statement change who may run a processor, or what it calls? */
+static bool
+may_change_processors(Node *stmt)
+{
+	switch (nodeTag(stmt))
+	{
+		case T_AlterRoleStmt:
+		case T_DropRoleStmt:
+		case T_RenameStmt:
+		case T_GrantStmt:
+		case T_GrantRoleStmt:
+		case T_AlterOwnerStmt:
+		case T_AlterObjectSchemaStmt:
+		case T_CreateFunctionStmt:
+		case T_DropStmt:
+		case T_DropOwnedStmt:
+		case T_ReassignOwnedStmt:
+			return true;
+		default:
+			return false;
+	}
+}
+
 static void
 give_way(Node *stmt)
 {
 	Oid			database;
+
+	if (may_change_processors(stmt))
+		check_processors_at_commit = true;
+	if (is_of_extension(stmt))
+	{
+		unblock_at_end = true;
+		gq_database_block(MyDatabaseId);
+		return;
+	}
 
 	if (IsA(stmt, CreatedbStmt) || IsA(stmt, DropdbStmt) || IsA(stmt, AlterDatabaseStmt))
 		list_at_commit = true;
@@ -185,7 +242,9 @@ at_xact_end(XactEvent event, void *arg)
 		gq_databases_changed();
 	if (event == XACT_EVENT_COMMIT && announce_at_commit)
 		gq_database_announce(MyDatabaseId);
-	unblock_at_end = list_at_commit = announce_at_commit = false;
+	if (event == XACT_EVENT_COMMIT && check_processors_at_commit)
+		gq_processors_recheck();
+	unblock_at_end = list_at_commit = announce_at_commit = check_processors_at_commit = false;
 }
 
 void

@@ -148,6 +148,19 @@ gq_worker_begin(const char *activity)
 	pgstat_report_activity(STATE_RUNNING, activity);
 	SetCurrentStatementStartTimestamp();
 	StartTransactionCommand();
+	gq_worker_own();
+}
+
+/*
+ * A runner has the settings of its role: they do not hold for our own work.
+ */
+void
+gq_worker_own(void)
+{
+	XactIsoLevel = XACT_READ_COMMITTED;
+	XactReadOnly = false;
+	XactDeferrable = false;
+	gq_disable_transaction_timeout();
 	GetUserIdAndSecContext(&saved_user, &saved_context);
 	SetUserIdAndSecContext(BOOTSTRAP_SUPERUSERID,
 						   saved_context | SECURITY_RESTRICTED_OPERATION);

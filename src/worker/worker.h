@@ -17,6 +17,11 @@
 extern void gq_launcher_register(void);
 extern void gq_utility_init(void);
 
+/* ---- in the launcher ---- */
+
+/* Start the runners that are needed.  Returns when to look again. */
+extern TimestampTz gq_start_runners(TimestampTz now);
+
 /* ---- in a worker ---- */
 
 /* A registration, filled in but for argument, restart time and notification. */
@@ -35,6 +40,10 @@ extern void gq_worker_sleep(TimestampTz until, uint32 wait_event);
 
 /* A transaction, with a snapshot, as the owner of the cluster, restricted. */
 extern void gq_worker_begin(const char *activity);
+
+/* Make the transaction that has just begun one of those. */
+extern void gq_worker_own(void);
+
 extern void gq_worker_commit(void);
 extern void gq_worker_abort(void);
 
@@ -42,5 +51,6 @@ extern void gq_worker_abort(void);
 
 extern PGDLLEXPORT void gq_launcher_main(Datum main_arg);
 extern PGDLLEXPORT void gq_keeper_main(Datum main_arg);
+extern PGDLLEXPORT void gq_runner_main(Datum main_arg);
 
 #endif							/* GOQUE_WORKER_H */

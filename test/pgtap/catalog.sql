@@ -25,9 +25,9 @@ WHERE d.deptype = 'e';
 SELECT set_eq(
 	$$SELECT relkind::text, relname::text FROM relations$$,
 	$$SELECT kind, unnest(names) FROM (VALUES
-		('r', ARRAY['settings', 'schedule_settings', 'key_locks', 'dependencies', 'tasks_0', 'tasks_1', 'tasks_2', 'tasks_3', 'tasks_4', 'tasks_5', 'tasks_6', 'tasks_7']),
+		('r', ARRAY['settings', 'schedule_settings', 'handlers', 'key_locks', 'dependencies', 'tasks_0', 'tasks_1', 'tasks_2', 'tasks_3', 'tasks_4', 'tasks_5', 'tasks_6', 'tasks_7']),
 		('S', ARRAY['task_id_seq', 'generation_seq', 'emptied_seq', 'installation_seq']),
-		('v', ARRAY['tasks', 'task_types', 'stats', 'workers', 'schedules', 'health', 'ring', 'type_names'])) v(kind, names)$$,
+		('v', ARRAY['tasks', 'task_types', 'stats', 'workers', 'schedules', 'processors', 'health', 'ring', 'type_names'])) v(kind, names)$$,
 	'tables, sequences and views of the extension (F45: made by its script, never at run time)');
 
 SELECT is_empty($$SELECT signature FROM functions WHERE nspname <> CASE WHEN proname LIKE 'goque\_%' THEN current_schema ELSE 'goque' END$$,
@@ -77,14 +77,15 @@ INSERT INTO interface VALUES
 ('goque_pause_schedule', 'f', 'name text', 'boolean'),
 ('goque_resume_schedule', 'f', 'name text', 'boolean'),
 ('goque_next_runs', 'f', $$schedule text, timezone text DEFAULT 'UTC'::text, n integer DEFAULT 5$$, 'SETOF timestamp with time zone'),
+('goque_register_processor', 'f', $$type text, handler text, workers integer DEFAULT 1, batch_size integer DEFAULT 1, idle_timeout interval DEFAULT '00:01:00'::interval$$, 'void'),
+('goque_unregister_processor', 'f', 'type text', 'boolean'),
 ('goque_heal', 'f', 'type text DEFAULT NULL::text', 'bigint'),
 ('goque_clean', 'f', 'type text DEFAULT NULL::text', 'bigint'),
 ('goque_grant', 'f', 'role regrole, privilege text', 'void'),
 ('goque_revoke', 'f', 'role regrole, privilege text', 'void');
 
 -- In the contract, and not built yet: whoever builds one moves it up.
-CREATE TEMP TABLE later AS SELECT unnest(ARRAY[
-	'goque_register_processor', 'goque_unregister_processor']) AS name;
+CREATE TEMP TABLE later AS SELECT unnest('{}'::text[]) AS name;
 
 SELECT set_eq($$SELECT proname::text FROM functions WHERE proname LIKE 'goque\_%'$$, $$SELECT name FROM interface$$,
 	'the functions of the interface');
@@ -112,6 +113,7 @@ INSERT INTO columns VALUES
 ('stats', '{type,ready,scheduled,pending,processing,error,done,attempts_left,canceled,oldest_ready,total_added,total_fetched,total_completed,total_failed,total_healed,total_exhausted,total_released,total_canceled}'),
 ('workers', '{what,since}'),
 ('schedules', '{name,schedule,timezone,type,next_run_at,last_run_at,last_task,last_status,paused}'),
+('processors', '{type,handler,role,workers,running,ok,detail}'),
 ('health', '{check_name,ok,detail,hint}');
 
 SELECT is_empty($$SELECT view, name FROM columns, unnest(names) name
@@ -159,8 +161,8 @@ SELECT ok(obj_description((SELECT oid FROM pg_extension WHERE extname = 'goque')
 
 SELECT set_eq($$SELECT signature::text FROM functions WHERE prosecdef AND proconfig IS DISTINCT FROM ARRAY['search_path=pg_catalog, pg_temp']$$,
 	'{}'::text[], 'A7: every function that runs as its owner pins its search_path');
-SELECT set_eq($$SELECT proname::text FROM functions WHERE proname LIKE 'goque\_%' AND NOT prosecdef$$, ARRAY['goque_wait', 'goque_add', 'goque_fetch', 'goque_complete', 'goque_schedule'],
-	'goque_wait runs with the rights of the caller, goque_schedule looks at them; three switch rights in C, which attacks.sql tests');
+SELECT set_eq($$SELECT proname::text FROM functions WHERE proname LIKE 'goque\_%' AND NOT prosecdef$$, ARRAY['goque_wait', 'goque_add', 'goque_fetch', 'goque_complete', 'goque_schedule', 'goque_register_processor'],
+	'goque_wait and goque_register_processor run with the rights of the caller, goque_schedule looks at them; three switch rights in C, which attacks.sql tests');
 SELECT set_eq($$SELECT proname::text FROM functions WHERE proname NOT LIKE 'goque\_%' AND prosecdef$$,
 	ARRAY['tasks_insert', 'tasks_refuse', 'settings_changed', 'generation_changed', 'count_tasks', 'count_waiting', 'horizon_holders', 'horizon_costs'],
 	'of the others, triggers run as their owner, and what counts tasks for the views');
@@ -180,7 +182,7 @@ SELECT is_empty($$SELECT relname, grantee, privilege_type FROM relations, aclexp
 SELECT is_empty($$SELECT signature FROM functions WHERE proname LIKE 'goque\_%' AND (provolatile <> 'v' OR proparallel <> 'u' OR proisstrict OR proleakproof OR proretset <> (pg_get_function_result(oid) ~ '^(SETOF |TABLE)'))$$,
 	'what changes tasks is volatile, never run in a parallel worker (F13), and called with NULLs');
 SELECT set_eq($$SELECT proname::text FROM functions WHERE proname NOT LIKE 'goque\_%' AND provolatile = 's'$$,
-	ARRAY['snapshot_guard', 'may_see_payload', 'types_in_use', 'type_counters', 'frontier', 'count_tasks', 'count_waiting', 'horizon_holders', 'horizon_costs', 'settings_of', 'leases', 'worker_list', 'server_state', 'home', 'may_add'],
+	ARRAY['snapshot_guard', 'may_see_payload', 'types_in_use', 'type_counters', 'frontier', 'count_tasks', 'count_waiting', 'horizon_holders', 'horizon_costs', 'settings_of', 'leases', 'worker_list', 'processor_list', 'server_state', 'home', 'may_add'],
 	'what the views call is stable: goque.snapshot_guard must not be volatile, or it would not be called on an empty table (D4)');
 SELECT is((SELECT array_agg(DISTINCT probin) FROM functions WHERE lanname = 'c'), ARRAY['$libdir/goque'], 'the functions in C are in the library of the extension');
 SELECT is_empty($$SELECT signature, prosrc FROM functions WHERE lanname = 'c' AND prosrc <> regexp_replace(proname, '^(goque_)?', 'goque_')$$,
@@ -193,7 +195,7 @@ SELECT is_empty($$SELECT relname FROM relations r WHERE relkind = 'r' AND NOT EX
 SELECT set_eq(
 	$$SELECT c::regclass::text, condition FROM pg_extension, unnest(extconfig, extcondition) AS u(c, condition) WHERE extname = 'goque'$$,
 	$$SELECT 'goque.tasks_' || n AS name, 'WHERE goque.snapshot_guard()' AS condition FROM generate_series(0, 7) n
-		UNION ALL VALUES ('goque.settings', ''), ('goque.schedule_settings', ''), ('goque.dependencies', ''), ('goque.task_id_seq', ''), ('goque.generation_seq', '')$$,
+		UNION ALL VALUES ('goque.settings', ''), ('goque.schedule_settings', ''), ('goque.dependencies', ''), ('goque.handlers', ''), ('goque.task_id_seq', ''), ('goque.generation_seq', '')$$,
 	'F44: pg_dump keeps all tasks, under the guard, and the settings and sequences');
 SELECT is((SELECT count(DISTINCT columns) FROM (
 		SELECT string_agg(concat_ws(' ', attname, format_type(atttypid, atttypmod), attcollation, attnotnull, attstorage), ', ' ORDER BY attnum) AS columns

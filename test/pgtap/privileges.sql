@@ -79,6 +79,8 @@ INSERT INTO calls VALUES
 ('goque_pause_schedule', '{admin}', $$SELECT goque_pause_schedule('s')$$),
 ('goque_resume_schedule', '{admin}', $$SELECT goque_resume_schedule('s')$$),
 ('goque_next_runs', '{monitor,admin}', $$SELECT goque_next_runs('@daily')$$),
+('goque_register_processor', '{admin}', $$SELECT goque_register_processor('a', 'no_such')$$),
+('goque_unregister_processor', '{admin}', $$SELECT goque_unregister_processor('a')$$),
 ('goque_heal', '{admin}', 'SELECT goque_heal()'),
 ('goque_clean', '{admin}', $$SELECT goque_clean('a')$$),
 ('goque_grant', '{admin}', $$SELECT goque_grant('gq_none', 'work')$$),
@@ -95,6 +97,7 @@ INSERT INTO calls VALUES
 ('settings_of', '{monitor,admin}', $$SELECT goque.settings_of('a')$$),
 ('leases', '{monitor,admin}', 'SELECT goque.leases()'),
 ('worker_list', '{monitor,admin}', 'SELECT goque.worker_list()'),
+('processor_list', '{monitor,admin}', 'SELECT goque.processor_list()'),
 ('server_state', '{monitor,admin}', 'SELECT goque.server_state()'),
 ('home', '{monitor,admin}', 'SELECT goque.home()'),
 ('may_add', '{admin}', 'SELECT goque.may_add()'),
@@ -115,7 +118,7 @@ SELECT is_empty(format($$SELECT name, pg_temp.try('gq_%1$s', call), roles FROM c
 FROM unnest('{none,produce,work,monitor,admin}'::text[]) role;
 -- so that "allowed" means something: it works, or fails for what it was given
 SELECT is_empty($$SELECT name, role, pg_temp.try('gq_' || role, call) FROM calls, unnest(roles) role
-	WHERE pg_temp.try('gq_' || role, call) <> CASE name WHEN 'goque_wait' THEN '25001' WHEN 'goque_guard' THEN '55000' ELSE '00000' END$$,
+	WHERE pg_temp.try('gq_' || role, call) <> CASE name WHEN 'goque_wait' THEN '25001' WHEN 'goque_register_processor' THEN '42883' WHEN 'goque_guard' THEN '55000' ELSE '00000' END$$,
 	'whoever may call a function can call it; goque_wait got as far as the transaction block, goque_guard as far as the lease');
 SELECT is(pg_temp.try('gq_member', $$SELECT goque_fetch('a')$$), '00000', 'a member of a role has its privileges');
 
@@ -131,6 +134,7 @@ INSERT INTO statements VALUES
 ('{monitor,admin}', 'SELECT * FROM goque.stats'),
 ('{monitor,admin}', 'SELECT * FROM goque.workers'),
 ('{monitor,admin}', 'SELECT * FROM goque.schedules'),
+('{monitor,admin}', 'SELECT * FROM goque.processors'),
 ('{monitor,admin}', 'SELECT * FROM goque.health'),
 ('{produce,admin}', $$INSERT INTO goque.tasks (type) VALUES ('a')$$),
 ('{produce,admin}', $$INSERT INTO goque.tasks (type) VALUES ('a') RETURNING id$$),
@@ -141,6 +145,7 @@ INSERT INTO statements VALUES
 ('{}', 'SELECT * FROM goque.schedule_settings'),
 ('{}', 'UPDATE goque.schedule_settings SET next_run_at = now()'),
 ('{}', 'SELECT last_value FROM goque.installation_seq'),
+('{}', 'SELECT * FROM goque.handlers'),
 ('{}', 'SELECT * FROM goque.key_locks'),
 ('{}', 'SELECT * FROM goque.tasks_0'),
 ('{}', 'SELECT payload FROM goque.tasks_7'),
@@ -164,7 +169,7 @@ SELECT is_empty(format($$SELECT statement, pg_temp.try('gq_%1$s', statement), ro
 	WHERE pg_temp.try('gq_%1$s', statement) <> CASE WHEN '%1$s' = ANY (roles) THEN '00000' ELSE '42501' END$$, role), 'statements: ' || role)
 FROM unnest('{none,produce,work,monitor,admin}'::text[]) role;
 SELECT is_empty($$SELECT relname, rolname, privilege FROM pg_class c, pg_roles, unnest('{SELECT,INSERT,UPDATE,DELETE,TRUNCATE,REFERENCES,TRIGGER}'::text[]) privilege
-	WHERE relnamespace = 'goque'::regnamespace AND relkind IN ('r', 'v') AND relname NOT IN ('tasks', 'task_types', 'stats', 'workers', 'schedules', 'health')
+	WHERE relnamespace = 'goque'::regnamespace AND relkind IN ('r', 'v') AND relname NOT IN ('tasks', 'task_types', 'stats', 'workers', 'schedules', 'processors', 'health')
 	AND rolname LIKE 'gq\_%' AND rolname <> 'gq_dump' AND has_table_privilege(rolname, c.oid, privilege)$$,
 	'nobody has any privilege on a table or an inner view');
 -- F55: no role may change the view itself but by INSERT

@@ -24,6 +24,7 @@ INSERT INTO calls (call) SELECT replace(replace(replace(c, 'HELD', :'held'), 'WA
 	$$goque_retry_all('readonly', 'canceled')$$, $$goque_reschedule_many('{WAITING}', now())$$, $$goque_purge(DONE)$$,
 	$$goque_configure('readonly', max_attempts => 5)$$, $$goque_unconfigure('readonly')$$, $$goque_pause('readonly')$$, $$goque_pause()$$, $$goque_resume('readonly')$$, $$goque_resume()$$,
 	$$goque_schedule('s', '@daily', 'readonly')$$, $$goque_unschedule('s')$$, $$goque_run_schedule('s')$$, $$goque_pause_schedule('s')$$, $$goque_resume_schedule('s')$$,
+	$$goque_register_processor('readonly', 'f')$$, $$goque_unregister_processor('readonly')$$,
 	$$goque_heal()$$, $$goque_clean()$$, $$goque_grant('pg_monitor', 'monitor')$$, $$goque_revoke('pg_monitor', 'monitor')$$]) c;
 -- every function that there is, but those that change nothing
 SELECT p.proname FROM pg_proc p JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'

@@ -73,10 +73,10 @@ my $reference = slurp_file("$top/docs/reference.md");
 my $things = $node->safe_psql('reference', q{
 	SELECT proname FROM pg_proc WHERE proname LIKE 'goque\_%'
 	UNION ALL SELECT name FROM pg_settings WHERE name LIKE 'goque.%'
-	UNION ALL SELECT format('goque.%s', v) FROM unnest('{tasks,task_types,stats,workers,schedules,health}'::text[]) v
+	UNION ALL SELECT format('goque.%s', v) FROM unnest('{tasks,task_types,stats,workers,schedules,processors,health}'::text[]) v
 	UNION ALL SELECT format('`%s`', attname) FROM pg_attribute
 		WHERE attrelid IN ('goque.tasks'::regclass, 'goque.task_types'::regclass, 'goque.stats'::regclass,
-			'goque.workers'::regclass, 'goque.schedules'::regclass, 'goque.health'::regclass) AND attnum > 0
+			'goque.workers'::regclass, 'goque.schedules'::regclass, 'goque.processors'::regclass, 'goque.health'::regclass) AND attnum > 0
 	UNION ALL SELECT check_name FROM goque.health ORDER BY 1});
 
 is(join(', ', grep { index($reference, $_) < 0 } split /\n/, $things),

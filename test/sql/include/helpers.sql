@@ -14,6 +14,7 @@ LANGUAGE sql AS $$
 		(SELECT string_agg(r::text, '/' ORDER BY r.id) FROM goque.ring r),
 		(SELECT string_agg(s::text, '/' ORDER BY s.type) FROM goque.settings s),
 		(SELECT string_agg(s.name, '/' ORDER BY s.name) FROM goque.schedule_settings s),
+		(SELECT string_agg(h::text, '/' ORDER BY h.type) FROM goque.handlers h),
 		(SELECT string_agg(k::text, '/' ORDER BY k.type, k.key) FROM goque.key_locks k)))
 $$;
 
