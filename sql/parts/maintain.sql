@@ -44,7 +44,7 @@ COMMENT ON FUNCTION goque.generation_changed() IS
 REVOKE ALL ON FUNCTION goque.generation_changed() FROM PUBLIC;
 
 -- Rows that come in bulk (a restore) may stand before the frontier that shared
--- memory remembers: goque_add does not come this way.
+-- memory remembers, and may wait for others: goque_add does not come this way.
 CREATE TRIGGER generation_changed AFTER INSERT ON goque.tasks_0
 FOR EACH STATEMENT EXECUTE FUNCTION goque.generation_changed();
 ALTER TABLE goque.tasks_0 ENABLE ALWAYS TRIGGER generation_changed;
@@ -69,3 +69,6 @@ ALTER TABLE goque.tasks_6 ENABLE ALWAYS TRIGGER generation_changed;
 CREATE TRIGGER generation_changed AFTER INSERT ON goque.tasks_7
 FOR EACH STATEMENT EXECUTE FUNCTION goque.generation_changed();
 ALTER TABLE goque.tasks_7 ENABLE ALWAYS TRIGGER generation_changed;
+CREATE TRIGGER generation_changed AFTER INSERT ON goque.dependencies
+FOR EACH STATEMENT EXECUTE FUNCTION goque.generation_changed();
+ALTER TABLE goque.dependencies ENABLE ALWAYS TRIGGER generation_changed;

@@ -262,6 +262,8 @@ gq_xact_forget_frontier(Oid table)
 	for (int g = 0; g < GQ_GENERATIONS; g++)
 		if (gq_relid_generation(g, GQ_PART_TABLE) == table)
 			forget_generations |= 1u << g;
+	if (gq_relid(GQ_REL_DEPENDENCIES) == table)
+		forget_generations = (1u << GQ_GENERATIONS) - 1;
 	noted_instance = gq_instance();
 }
 

@@ -507,6 +507,9 @@ gq_frontier_pull_back(GqType *entry, int generation, int16 priority, GqKey key)
 void
 gq_frontier_forget(GqType *entry, int generation)
 {
+	uint64		none = GQ_CHILDREN_NONE;
+
+	(void) pg_atomic_compare_exchange_u64(&entry->children, &none, GQ_CHILDREN_UNKNOWN);
 	SpinLockAcquire(&entry->mutex);
 	refuse_running_scans(entry);
 	if (generation < 0)

@@ -185,7 +185,7 @@ extern uint64 gq_frontier_read(GqType *entry, GqFrontier out[GQ_GENERATIONS]);
 /* An entry with this key is, or may be, claimable from now on. */
 extern void gq_frontier_pull_back(GqType *entry, int generation, int16 priority, GqKey key);
 
-/* Nothing is known any more of a generation (of all: -1). */
+/* Nothing is known any more of a generation (of all: -1), nor of children. */
 extern void gq_frontier_forget(GqType *entry, int generation);
 
 /* A scan that began when events_seen was `since` found nothing claimable below
