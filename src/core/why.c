@@ -22,6 +22,7 @@
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
+#include "core/dependency.h"
 #include "core/detail.h"
 #include "core/installation.h"
 #include "core/line.h"
@@ -37,6 +38,7 @@
 #include "store/settings.h"
 
 #define FETCHED_LATELY (60 * USECS_PER_SEC)
+#define MAX_LISTED 10			/* tasks by their numbers */
 #define MAX_COUNTED 1000		/* tasks that are ready before it */
 
 static GqWhy
@@ -210,11 +212,51 @@ why_expired(const GqTask *task)
 						 "), goque_retry(" INT64_FORMAT ");", task->id, task->id));
 }
 
+static int
+compare_ids(const void *a, const void *b)
+{
+	int64		x = *(const int64 *) a;
+	int64		y = *(const int64 *) b;
+
+	return (x > y) - (x < y);
+}
+
+/* The smallest first. */
+static char *
+list_ids(int64 *ids, int64 n)
+{
+	StringInfoData list;
+
+	qsort(ids, n, sizeof(int64), compare_ids);
+	initStringInfo(&list);
+	for (int64 i = 0; i < Min(n, MAX_LISTED); i++)
+		appendStringInfo(&list, "%s" INT64_FORMAT, i > 0 ? ", " : "", ids[i]);
+	if (n > MAX_LISTED)
+		appendStringInfo(&list, " and " INT64_FORMAT " more", n - MAX_LISTED);
+	return list.data;
+}
+
+static GqWhy
+why_dependent(const GqTask *task, int64 *ids, int64 n)
+{
+	char	   *list = list_ids(ids, n);
+
+	return make("dependencies",
+				psprintf("It was added after other tasks, of which these have not ended: %s.", list),
+				psprintf("See why the first is not done: SELECT * FROM goque_why(" INT64_FORMAT "); if one of them is canceled, this one is too.",
+						 ids[0]));
+}
+
 static GqWhy
 why_pending(const GqTask *task)
 {
-	int64		ahead = gq_line_ahead_of(task);
+	int64		n;
+	int64	   *ids = gq_dependencies_unfinished(task->id, &n);
+	int64		ahead;
 
+	if (n > 0)
+		return why_dependent(task, ids, n);
+	ahead = gq_line_ahead_of(task);
 	if (ahead != 0)
 		return make("line",
 					psprintf("It stands in line behind task " INT64_FORMAT " of its type and ordering key \"%s\".",

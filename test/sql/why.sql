@@ -92,6 +92,16 @@ SELECT goque_add('why.line', ordering_key => 'k') AS head \gset
 SELECT goque_add('why.line', ordering_key => 'k') AS id \gset
 SELECT replace(w, :'head', 'HEAD') FROM pg_temp.why(:id) w;
 
+-- after others, of which the unfinished are named
+SELECT goque_add('why.parent') AS parent1 \gset
+SELECT goque_add('why.parent') AS parent2 \gset
+SELECT goque_add('why.child', after => ARRAY[:parent1, :parent2]) AS id \gset
+SELECT replace(replace(w, :'parent1', 'PARENT1'), :'parent2', 'PARENT2') FROM pg_temp.why(:id) w;
+SELECT goque_complete(id) FROM goque_fetch('why.parent');
+SELECT replace(w, :'parent2', 'PARENT2') FROM pg_temp.why(:id) w;
+SELECT goque_add('why.child', after => array_agg(id)) AS id FROM goque_add_many('why.parent', array_fill('{}'::jsonb, '{12}')) id \gset
+SELECT reason, detail ~ ': \d+(, \d+){9} and 2 more\.$' AS listed FROM goque_why(:id);
+
 -- claimed, and canceled, by an open transaction
 BEGIN;
 SELECT goque_cancel(:head);
