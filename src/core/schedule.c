@@ -161,7 +161,7 @@ gq_schedule_set(const GqScheduleRow *wanted, const GqTimetable *timetable)
 	row.next_run_at = next_or_null(timetable, now);
 	while (!gq_schedule_insert(&row))
 	{
-		old = gq_schedule_lock(row.name);
+		old = gq_schedule_lock(row.name, true);
 		if (old != NULL)
 			break;				/* else it was removed meanwhile */
 	}
@@ -190,7 +190,7 @@ gq_schedule_remove(const char *name)
 bool
 gq_schedule_pause(const char *name, bool paused)
 {
-	GqScheduleRow *row = gq_schedule_lock(name);
+	GqScheduleRow *row = gq_schedule_lock(name, true);
 	GqTimetable timetable;
 
 	if (row == NULL || row->paused == paused)
@@ -211,7 +211,7 @@ gq_schedule_pause(const char *name, bool paused)
 int64
 gq_schedule_run(const char *name)
 {
-	GqScheduleRow *row = gq_schedule_lock(name);
+	GqScheduleRow *row = gq_schedule_lock(name, true);
 
 	if (row == NULL)
 		return 0;

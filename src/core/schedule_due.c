@@ -166,8 +166,30 @@ try_fire(const GqScheduleRow *row, TimestampTz now)
 /* ---- the clock ---- */
 
 /*
- * A next_run_at that is not the next time any more is put right: the clock was
- * set back by much, or the rules of the zone have changed.
+ * Is next_run_at not the next time any more?  Then it is put right in `row`.
+ */
+static bool
+put_right(GqScheduleRow *row, TimestampTz now)
+{
+	GqTimetable timetable;
+	GqCronError error;
+	TimestampTz from = now;
+	TimestampTz next;
+
+	if (!gq_cron_parse(row->schedule, &timetable.cron, &error) ||
+		!gq_timetable_set_zone(&timetable, row->timezone))
+		return false;			/* it will fail when it is due */
+	if (row->last_run_at > now && row->last_run_at < now + CLOCK_USECS)
+		from = row->last_run_at;
+	next = gq_timetable_next(&timetable, from);
+	if (next == row->next_run_at || (timetable.cron.every > 0 && next > row->next_run_at))
+		return false;
+	row->next_run_at = next == DT_NOEND ? 0 : next;
+	return true;
+}
+
+/*
+ * The clock was set back by much, or the rules of a zone have changed.
  */
 static void
 compare_with_clock(const char *home, TimestampTz now)
@@ -177,23 +199,14 @@ compare_with_clock(const char *home, TimestampTz now)
 
 	for (int i = 0; i < n; i++)
 	{
-		GqScheduleRow *row = &rows[i];
-		GqTimetable timetable;
-		GqCronError error;
-		TimestampTz from = now;
-		TimestampTz next;
+		GqScheduleRow *row;
 
 		CHECK_FOR_INTERRUPTS();
-		if (!gq_cron_parse(row->schedule, &timetable.cron, &error) ||
-			!gq_timetable_set_zone(&timetable, row->timezone))
-			continue;			/* it will fail when it is due */
-		if (row->last_run_at > now && row->last_run_at < now + CLOCK_USECS)
-			from = row->last_run_at;
-		next = gq_timetable_next(&timetable, from);
-		if (next == row->next_run_at || (timetable.cron.every > 0 && next > row->next_run_at))
+		if (!put_right(&rows[i], now))
 			continue;
-		row->next_run_at = next == DT_NOEND ? 0 : next;
-		gq_schedule_update(row);
+		row = gq_schedule_lock(rows[i].name, false);
+		if (row != NULL && !row->paused && row->next_run_at > now && put_right(row, now))
+			gq_schedule_update(row);
 	}
 }
 

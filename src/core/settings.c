@@ -22,6 +22,7 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
+#include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/hsearch.h"
@@ -32,6 +33,7 @@
 #include "core/interval.h"
 #include "core/settings.h"
 #include "core/xact.h"
+#include "shared/databases.h"
 #include "shared/shmem.h"
 #include "store/relations.h"
 
@@ -262,6 +264,14 @@ void
 gq_settings_changed(void)
 {
 	CacheInvalidateRelcacheByRelid(gq_relid_settings());
+}
+
+void
+gq_settings_tell(void)
+{
+	if (gq_shared != NULL)
+		pg_atomic_fetch_add_u32(&gq_shared->settings_changes, 1);
+	gq_database_due(MyDatabaseId, GetCurrentTimestamp());
 }
 
 void

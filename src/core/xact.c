@@ -35,6 +35,7 @@
 #include "core/delays.h"
 #include "core/locks.h"
 #include "core/settle.h"
+#include "core/settings.h"
 #include "core/xact.h"
 #include "guc.h"
 #include "shared/cells.h"
@@ -465,7 +466,7 @@ tell_committed(void)
 	gq_await_tell();
 	if (wake_all)				/* the cache invalidation comes too late for
 								 * who is woken */
-		pg_atomic_fetch_add_u32(&gq_shared->settings_changes, 1);
+		gq_settings_tell();
 	if (wake_all || forget_generations != 0)
 		gq_wake_all();
 	ask_keeper();
@@ -542,7 +543,7 @@ transaction_ends(XactEvent event, void *arg)
 			break;
 		case XACT_EVENT_PREPARE:
 			if (wake_all)		/* the keeper then looks until it has ended */
-				gq_database_due(MyDatabaseId, GetCurrentTimestamp());
+				gq_settings_tell();
 			doubt_counts();
 			note_prepared(&ready_notes);
 			note_prepared(&taken_notes);

@@ -50,7 +50,10 @@ static const char due_sql[] =
 
 static const char waiting_sql[] =
 "SELECT " COLUMNS " FROM goque.schedule_settings"
-" WHERE NOT paused AND home = $1 AND next_run_at > $2 FOR UPDATE SKIP LOCKED";
+" WHERE NOT paused AND home = $1 AND next_run_at > $2";
+
+static const char try_lock_sql[] =
+"SELECT " COLUMNS " FROM goque.schedule_settings WHERE name = $1 FOR UPDATE SKIP LOCKED";
 
 static const char next_sql[] =
 "SELECT min(greatest(next_run_at, retry_at)) FROM goque.schedule_settings"
@@ -169,12 +172,12 @@ gq_schedules_may_add(void)
 }
 
 GqScheduleRow *
-gq_schedule_lock(const char *name)
+gq_schedule_lock(const char *name, bool wait)
 {
 	static const Oid types[] = {TEXTOID};
 	Datum		values[1] = {CStringGetTextDatum(name)};
 	int			n;
-	GqScheduleRow *rows = query_rows(lock_sql, 1, types, values, &n);
+	GqScheduleRow *rows = query_rows(wait ? lock_sql : try_lock_sql, 1, types, values, &n);
 
 	return n > 0 ? rows : NULL;
 }

@@ -36,14 +36,15 @@ extern bool gq_schedules_may_add(void);
 
 /* All that follows is palloc'd in the current context. */
 
-/* The row of this name, locked until the end of the transaction; NULL: none. */
-extern GqScheduleRow *gq_schedule_lock(const char *name);
+/* The row of this name, locked until the end of the transaction; NULL: none, or,
+ * without wait, somebody else has it locked. */
+extern GqScheduleRow *gq_schedule_lock(const char *name, bool wait);
 
 /* Rows that are on and due by `now`, at most `max`, the earliest first, locked;
  * rows that somebody else has locked are left out. */
 extern GqScheduleRow *gq_schedules_due(const char *home, TimestampTz now, int max, int *n);
 
-/* Rows that are on and not due, locked likewise. */
+/* Rows that are on and not due, not locked. */
 extern GqScheduleRow *gq_schedules_waiting(const char *home, TimestampTz now, int *n);
 
 /* When the first one that is on is due; DT_NOEND: none ever. */

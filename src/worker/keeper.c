@@ -47,6 +47,7 @@
 #include "guc.h"
 #include "shared/keepers.h"
 #include "shared/runners.h"
+#include "shared/shmem.h"
 #include "worker/worker.h"
 
 #define CHECK_EVERY_MS (60 * 1000)
@@ -246,8 +247,23 @@ hasten_heal(TimestampTz now)
 }
 
 /*
+ * Has somebody changed a schedule, or another setting, since the last call?
+ */
+static bool
+settings_changed(void)
+{
+	static uint32 seen = 0;
+	uint32		changes = pg_atomic_read_u32(&gq_shared->settings_changes);
+	bool		changed = changes != seen;
+
+	seen = changes;
+	return changed;
+}
+
+/*
  * Somebody asked for a look by `at`, not saying at what.  A clock that was set
- * back makes all duties due.
+ * back makes all duties due.  Schedules are due at their times, whatever else
+ * happens, unless one was changed.
  */
 static void
 hasten_duties(TimestampTz at, TimestampTz now)
@@ -264,9 +280,11 @@ hasten_duties(TimestampTz at, TimestampTz now)
 			plan[i].ran_at = 0;
 			plan_next(i, now, true);
 		}
-		else if (!plan[i].unpaced)
+		else if (!plan[i].unpaced && i != GQ_DUTY_SCHEDULE)
 			plan[i].wants_at = Min(plan[i].wants_at, at);
 	}
+	if (settings_changed())
+		plan_next(GQ_DUTY_SCHEDULE, now, true);
 }
 
 static void
