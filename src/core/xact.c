@@ -464,8 +464,7 @@ tell_committed(void)
 	remove_leases(false, 0);
 	wake_for(&ready_notes);
 	gq_await_tell();
-	if (wake_all)				/* the cache invalidation comes too late for
-								 * who is woken */
+	if (wake_all)				/* the cache's invalidation comes too late */
 		gq_settings_tell();
 	if (wake_all || forget_generations != 0)
 		gq_wake_all();
