@@ -387,19 +387,6 @@ emit_launcher_and_keepers(ReturnSetInfo *rsinfo)
 	}
 }
 
-/* Runners wait and hold too, but have rows of their own. */
-static bool
-is_runner(int pid)
-{
-	int			n;
-	GqRunnerInfo *runners = gq_runners(&n);
-
-	for (int i = 0; i < n; i++)
-		if (runners[i].pid == pid)
-			return true;
-	return false;
-}
-
 /* Of another database only the process: its tasks are its own business. */
 static void
 emit_runners(ReturnSetInfo *rsinfo)
@@ -428,7 +415,8 @@ emit_waiters(ReturnSetInfo *rsinfo)
 
 	for (int i = 0; i < n; i++)
 	{
-		if (waiters[i].database == MyDatabaseId && !is_runner(waiters[i].pid))
+		/* runners wait and hold too, but have rows of their own */
+		if (waiters[i].database == MyDatabaseId && !gq_is_runner(waiters[i].pid))
 			emit_worker(rsinfo, "waiter", waiters[i].pid, MyDatabaseId,
 						psprintf("waits for %s", waiters[i].what), waiters[i].since);
 	}
@@ -479,7 +467,7 @@ emit_holders(ReturnSetInfo *rsinfo)
 			what = psprintf("holds task " INT64_FORMAT, leases[begin].id);
 		else
 			what = psprintf("holds %d tasks", end - begin);
-		if (is_runner(leases[begin].pid))
+		if (gq_is_runner(leases[begin].pid))
 			continue;
 		emit_worker(rsinfo, "holder", leases[begin].pid, MyDatabaseId, what, since);
 	}
@@ -526,13 +514,17 @@ count_waiters(void)
 {
 	int			n = 0;
 	int			awaiting = 0;
+	int			sessions = 0;
 
 	if (gq_shared != NULL)
 	{
-		(void) gq_waiters(&n);
+		GqWaiterInfo *waiters = gq_waiters(&n);
+
+		for (int i = 0; i < n; i++)
+			sessions += !gq_is_runner(waiters[i].pid);
 		(void) gq_awaiting(&awaiting);
 	}
-	return n + awaiting;
+	return sessions + awaiting;
 }
 
 /* goque.server_state(): the facts that goque.health judges */

@@ -406,6 +406,21 @@ gq_runners(int *n)
 }
 
 bool
+gq_is_runner(int pid)
+{
+	bool		found = false;
+
+	if (gq_runner_slots == NULL)
+		return false;
+	LWLockAcquire(gq_shared->runners_lock, LW_SHARED);
+	for (int i = 0; i < gq_runner_slots_used() && !found; i++)
+		found = gq_runner_slots->runners[i].state == GQ_RUNNER_PRESENT &&
+			gq_runner_slots->runners[i].pid == pid;
+	LWLockRelease(gq_shared->runners_lock);
+	return found;
+}
+
+bool
 gq_processor_info(Oid database, const char *type, GqProcessorInfo *info)
 {
 	GqProcessor *p = NULL;

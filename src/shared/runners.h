@@ -110,6 +110,9 @@ typedef struct GqRunnerInfo
 /* A palloc'd copy of those that are there. */
 extern GqRunnerInfo *gq_runners(int *n);
 
+/* Is this the process of a runner? */
+extern bool gq_is_runner(int pid);
+
 typedef struct GqProcessorInfo
 {
 	int			running;

@@ -84,6 +84,7 @@ typedef struct Task
 volatile sig_atomic_t gq_run_stopping = false;
 
 static char *my_type;
+static char *shown_type;		/* fit for a view */
 static GqHandlerRow *row;		/* in batch_context, as all that follows */
 static GqHandler handler;
 static MemoryContext batch_context;
@@ -155,6 +156,7 @@ void
 gq_run_init(const char *type)
 {
 	my_type = MemoryContextStrdup(TopMemoryContext, type);
+	shown_type = MemoryContextStrdup(TopMemoryContext, gq_detail(type));
 	push_timeout = RegisterTimeout(USER_TIMEOUT, on_push);
 	batch_context = AllocSetContextCreate(TopMemoryContext, "goque batch", ALLOCSET_DEFAULT_SIZES);
 }
@@ -266,10 +268,15 @@ take(bool sign_up, TimestampTz *next_due)
 
 /* ---- one handler ---- */
 
+/* What pg_stat_activity shows; kept for the batch, not for the process. */
 static char *
 describe(const Task *task)
 {
-	return psprintf("goque: task " INT64_FORMAT " of type %s", task->id, gq_detail(my_type));
+	MemoryContext old = MemoryContextSwitchTo(batch_context);
+	char	   *text = psprintf("goque: task " INT64_FORMAT " of type %s", task->id, shown_type);
+
+	MemoryContextSwitchTo(old);
+	return text;
 }
 
 static void

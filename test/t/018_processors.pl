@@ -241,6 +241,33 @@ while ($n < 1000 && time - $start < 20)
 wait_no_runners('v', "$n tasks with starts and stops of processes");
 is($s->query(q{SELECT running, ok FROM goque.processors WHERE type = 'v'}), '0|t', 'no slot is lost');
 
+# ---- memory stays (F39) ----
+
+processor('lean', q{IF (t.payload->>'i')::int % 100 = 0 THEN RAISE 'message'; END IF; PERFORM set_config('work_mem', '1MB', false); RETURN t.payload;}, 'batch_size => 50');
+$s->query(q{SELECT goque_configure('lean', retention => '0', retention_failed => '0', max_attempts => 1)});
+
+# Kilobytes of its process after n more tasks.
+sub memory_after
+{
+	my ($tasks) = @_;
+
+	$s->query(q{SELECT count(*) FROM goque_add_many('lean', (SELECT array_agg(jsonb_build_object('i', i)) FROM generate_series(1, } . $tasks . ') i))');
+	GoqueNode::wait_until($node, q{SELECT count(*) FROM goque.tasks WHERE type = 'lean'}, '0');
+	my $lean = $s->query(q{SELECT pid FROM pg_stat_activity WHERE application_name = 'goque lean'});
+	my ($kb) = PostgreSQL::Test::Utils::slurp_file("/proc/$lean/status") =~ /RssAnon:\s+(\d+) kB/;
+
+	return $kb;
+}
+
+SKIP:
+{
+	skip 'no /proc here', 1 unless -r '/proc/self/status';
+	my $before = memory_after(2000);
+	my $after = memory_after(20000);
+
+	cmp_ok($after - $before, '<', 1024, '20,000 tasks, some of which fail, leave nothing in memory');
+}
+
 # ---- kill -9 in a handler, and a handler that takes the server down (F22) ----
 
 $id = add('busy');
