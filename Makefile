@@ -54,6 +54,7 @@ OBJS = \
 	src/core/unique.o \
 	src/core/bulk.o \
 	src/core/change.o \
+	src/core/limit.o \
 	src/core/locks.o \
 	src/core/line.o \
 	src/core/dependency.o \
@@ -76,6 +77,7 @@ OBJS = \
 	src/core/retain.o \
 	src/core/survey.o \
 	src/core/token.o \
+	src/core/counts.o \
 	src/core/delays.o \
 	src/core/detail.o \
 	src/core/xact.o \
@@ -92,6 +94,7 @@ OBJS = \
 	src/store/types_in_use.o \
 	src/store/key_locks.o \
 	src/store/dependencies.o \
+	src/store/fetch_log.o \
 	src/store/rotate.o \
 	src/store/settings.o \
 	src/store/handlers.o \
@@ -105,6 +108,7 @@ OBJS = \
 	src/shared/awaited.o \
 	src/shared/leases.o \
 	src/shared/delays.o \
+	src/shared/rates.o \
 	src/shared/databases.o \
 	src/shared/processors.o \
 	src/shared/runners.o \
@@ -151,7 +155,7 @@ REGRESS        = add fetch finish guard why steer unique order after configure s
 	errors savepoints callers hostile encodings times readonly drivers
 REGRESS_OPTS   = --encoding=UTF8 --no-locale --inputdir=test --load-extension=goque $(call temp_instance,tmp_check)
 ISOLATION      = two_fetchers fetch_skips_locked fetch_rolled_back savepoint_rollback_fetch \
-	waiter_woken_by_commit complete_after_heal complete_late_untouched repeated_finish \
+	limit_last_place limit_prepared waiter_woken_by_commit complete_after_heal complete_late_untouched repeated_finish \
 	finish_in_opposite_order cancel_while_held cancel_vs_complete guarded_task awaited_task why_busy \
 	two_adds_one_external_id add_waits_only_for_clash batches_in_opposite_order replace_in_opposite_order \
 	replace_vs_fetch retry_meets_taken_key move_while_called snapshot_older_than_emptying \

@@ -1,7 +1,8 @@
 -- What pg_dump keeps: tasks, what they wait for, settings, schedules, processors, and
 -- the sequences that number them.
 --
--- Not goque.key_locks, which is always empty, not goque.emptied_seq: it holds a
+-- Not goque.key_locks, which is always empty, nor goque.fetch_log, whose times
+-- mean nothing elsewhere, nor goque.emptied_seq: it holds a
 -- transaction id, which means nothing on another server, and not
 -- goque.installation_seq, which tells a copy from the original. (pg_upgrade carries
 -- all of them over, with the transaction ids.)

@@ -75,6 +75,16 @@ CREATE TABLE goque.dependencies (
 CREATE INDEX dependencies_child ON goque.dependencies (child, parent);
 COMMENT ON TABLE goque.dependencies IS 'a row for each unfinished task that a pending one was added after';
 
+-- Read only to learn what shared memory does not know: see src/core/limit.c.
+CREATE TABLE goque.fetch_log (
+	type		text COLLATE "C" NOT NULL,
+	fetched_at	timestamptz NOT NULL,
+	task		bigint NOT NULL,	-- the first of n fetched at once
+	n			bigint NOT NULL,
+	PRIMARY KEY (type, fetched_at, task)
+);
+COMMENT ON TABLE goque.fetch_log IS 'when tasks of types with a rate_limit were fetched, as far back as a rate_period reaches';
+
 CREATE TABLE goque.tasks_0 (
 	id				bigint NOT NULL,
 	created_at		timestamptz NOT NULL,

@@ -134,7 +134,8 @@ gq_check_interval(const char *arg, Interval *value, bool zero_allowed)
 				 errmsg("argument \"%s\" must be positive", arg),
 				 errdetail("The value of \"%s\" is %s.", arg, interval_text(value)),
 				 errhint("Use an interval such as '30 s'.")));
-	if (usecs > GQ_MAX_INTERVAL_USECS)
+	/* 1,200 months of 30 days are less than 100 years */
+	if (usecs > GQ_MAX_INTERVAL_USECS || value->month > 100 * MONTHS_PER_YEAR)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("argument \"%s\" is too large", arg),

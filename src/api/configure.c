@@ -137,30 +137,12 @@ take_payload_size(FunctionCallInfo fcinfo, GqSettingsRow *row)
 				 errhint("Use a smaller value, or 0 for the server's limit.")));
 }
 
-/* max_running and the rate limit: until they exist, only 0 (no limit) goes. */
-static void
-refuse_limit(const char *arg)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-			 errmsg("argument \"%s\" is not supported yet", arg),
-			 errdetail("This version of goque does not limit how many tasks of a type run."),
-			 errhint("Leave \"%s\" out, and limit the number of workers instead.", arg)));
-}
-
 static void
 take_limits(FunctionCallInfo fcinfo, GqSettingsRow *row)
 {
 	take_int(fcinfo, ARG_MAX_RUNNING, "max_running", 0, row, GQ_SET_MAX_RUNNING);
 	take_int(fcinfo, ARG_RATE_LIMIT, "rate_limit", 0, row, GQ_SET_RATE_LIMIT);
 	take_interval(fcinfo, ARG_RATE_PERIOD, "rate_period", false, row, GQ_SET_RATE_PERIOD);
-
-	if (!PG_ARGISNULL(ARG_MAX_RUNNING) && PG_GETARG_INT32(ARG_MAX_RUNNING) != 0)
-		refuse_limit("max_running");
-	if (!PG_ARGISNULL(ARG_RATE_LIMIT) && PG_GETARG_INT32(ARG_RATE_LIMIT) != 0)
-		refuse_limit("rate_limit");
-	if (!PG_ARGISNULL(ARG_RATE_PERIOD))
-		refuse_limit("rate_period");
 }
 
 /* A step backoff needs steps, whichever of type and database gave them. */

@@ -27,6 +27,7 @@
 #include "utils/tuplestore.h"
 
 #include "api/args.h"
+#include "core/counts.h"
 #include "core/delays.h"
 #include "core/installation.h"
 #include "core/interval.h"
@@ -191,7 +192,7 @@ emit_type(GqType *entry, void *arg)
 
 	memcpy(name, entry->name, sizeof(name));
 	c = read_counters(entry);
-	gq_xact_add_own(entry, c.counts, c.totals);
+	gq_count_add_own(entry, c.counts, c.totals);
 	if (gq_type_of(name) != entry)
 		return;					/* given to somebody else meanwhile */
 
@@ -319,7 +320,7 @@ goque_settings_of(PG_FUNCTION_ARGS)
 	put(&row, Int32GetDatum(payload), false);
 	put_limit(&row, s->max_running);
 	put_limit(&row, s->rate_limit);
-	put(&row, IntervalPGetDatum(gq_interval_make(s->rate_period)), s->rate_period == 0);
+	put(&row, IntervalPGetDatum(gq_interval_make(s->rate_period)), s->rate_limit == 0);
 	put(&row, BoolGetDatum(s->paused), false);
 	PG_RETURN_DATUM(form_row(fcinfo, &row));
 }

@@ -24,6 +24,7 @@
 
 #include "core/add.h"
 #include "core/change.h"
+#include "core/counts.h"
 #include "core/delays.h"
 #include "core/detail.h"
 #include "core/finish.h"
@@ -102,8 +103,8 @@ note_added(const GqAddOptions *options, GqType *entry, int generation, const GqN
 		gq_xact_ready(entry, generation, options->priority, key);
 		gq_delays_note(entry, options->run_at, options->now, 1);
 	}
-	gq_xact_moved(entry, 0, status_of(task), 1);
-	gq_xact_total(entry, GQ_TOTAL_ADDED);
+	gq_count_moved(entry, 0, status_of(task), 1);
+	gq_count_total(entry, GQ_TOTAL_ADDED);
 }
 
 static void

@@ -27,6 +27,8 @@ typedef struct GqBranch
 	struct GqReadyScan *scan;
 	Datum		type;			/* text */
 	GqType	   *entry;
+	GqLimit    *limit;			/* NULL: none */
+	bool		stopped;		/* ... and it is reached */
 	int			number;			/* of the generation */
 	uint64		since;			/* events seen before the snapshot */
 	GqFrontier	frontier;
@@ -54,6 +56,7 @@ struct GqReadyScan
 	pairingheap *branches;		/* best first */
 	List	   *opened;
 	GqBranch   *current;		/* whose task was returned last */
+	List	   *limits;			/* of the types that have one */
 };
 
 extern const GqKey gq_first_key;	/* before every task */

@@ -33,6 +33,7 @@
 
 #include "core/await.h"
 #include "core/change.h"
+#include "core/counts.h"
 #include "core/delays.h"
 #include "core/dependency.h"
 #include "core/installation.h"
@@ -78,7 +79,7 @@ note_totals(GqType *entry, uint32 totals)
 {
 	for (int t = 0; totals != 0 && t < GQ_TOTALS; t++)
 		if (totals & (1u << t))
-			gq_xact_total(entry, (GqTotal) t);
+			gq_count_total(entry, (GqTotal) t);
 }
 
 /* A heartbeat may shorten a lease: the healer must come earlier.  (If it
@@ -161,7 +162,7 @@ note_change(int from, int to, const GqTask *task, const GqDecision *decision)
 			gq_delays_note(entry, key.at, told_after(task, changes), 1);
 		}
 	}
-	gq_xact_moved(entry, task->status, decision->remove ? 0 : status, 1);
+	gq_count_moved(entry, task->status, decision->remove ? 0 : status, 1);
 	if (task->status == GQ_PROCESSING && (decision->remove || status != GQ_PROCESSING))
 		gq_xact_lease_over(task->id, task->token);
 	else if (is_changed(changes, GQ_ATT_LEASE_UNTIL))

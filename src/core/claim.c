@@ -64,6 +64,18 @@ note_lease(int64 id, int64 token, TimestampTz lease_until)
 		gq_disconnect_note(gq_instance(), id, token);
 }
 
+/* What a limit gave for a claim is for this task, or given back. */
+static void
+settle_limit(GqLimit *limit, const GqTask *task, bool taken)
+{
+	if (limit == NULL)
+		return;
+	if (taken)
+		gq_limit_taken(limit, task->id);
+	else
+		gq_limit_give_back(limit);
+}
+
 /* Returns whether it was taken; tells the scan if it is still to be had. */
 static bool
 take(GqClaim *claim, GqReadyScan *scan, GqGeneration *generation, const GqTask *task,
@@ -71,12 +83,19 @@ take(GqClaim *claim, GqReadyScan *scan, GqGeneration *generation, const GqTask *
 {
 	int64		lease = lease_of(claim, task) + claim->grace;
 	int64		token = gq_token_next();
+	GqLimit    *limit = gq_ready_limit(scan);
 	GqDecision	decision = {0};
 	TM_Result	result;
 
+	if (limit != NULL && !gq_limit_take(limit))
+	{
+		gq_ready_stop(scan);
+		return false;
+	}
 	gq_task_claim(task, &decision.changes, now, lease, token, claim->worker);
 	GqDecisionCount(&decision, GQ_TOTAL_FETCHED);
 	result = gq_change_row(generation, task, &decision, false, row);
+	settle_limit(limit, task, result == TM_Ok);
 	if (result == TM_Ok)
 	{
 		note_lease(task->id, token, gq_time_add(now, lease));
@@ -108,6 +127,15 @@ note_fetches(const GqClaim *claim, TimestampTz now)
 	if (gq_shared != NULL)
 		for (int i = 0; i < claim->ntypes; i++)
 			note_fetch(gq_type_of(claim->types[i]), now);
+}
+
+static void
+end_limits(GqReadyScan *scan)
+{
+	ListCell   *lc;
+
+	foreach(lc, gq_ready_limits(scan))
+		gq_limit_end(lfirst(lc));
 }
 
 void
@@ -151,6 +179,7 @@ gq_claim(GqClaim *claim, bool with_more)
 		gq_runners_wake(entry, 1);
 	}
 	claim->next_due = gq_ready_next_due(scan);
+	end_limits(scan);
 	gq_ready_end(scan);
 	if (row != NULL)
 		ExecDropSingleTupleTableSlot(row);

@@ -45,6 +45,12 @@ gq_claims_end(void)
 }
 
 void
+gq_claims_flush(void)
+{
+	claims_only = false;
+}
+
+void
 gq_claim_commit_choose(void)
 {
 	if (!claims_only || !gq_async_claims || XactLastRecEnd == InvalidXLogRecPtr ||

@@ -12,6 +12,9 @@
 extern void gq_claims_begin(void);
 extern void gq_claims_end(void);
 
+/* Between the two: this claim is to be flushed. */
+extern void gq_claims_flush(void);
+
 /* For core/xact.c: before the commit, after it or the abort, and at the end. */
 extern void gq_claim_commit_choose(void);
 extern void gq_claim_commit_done(bool committed);

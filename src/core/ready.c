@@ -72,10 +72,12 @@ make_branch(GqReadyScan *scan, Datum type, GqType *entry, int number,
 }
 
 static void
-add_branch(GqReadyScan *scan, Datum type, GqType *entry, int number,
+add_branch(GqReadyScan *scan, Datum type, GqType *entry, GqLimit *limit, int number,
 		   const GqFrontier *frontier, uint64 since)
 {
 	GqBranch   *branch = make_branch(scan, type, entry, number, frontier, since);
+
+	branch->limit = limit;
 
 	if (frontier->complete && !gq_branch_next_start(branch, PG_INT16_MIN, &branch->position))
 	{
@@ -85,17 +87,36 @@ add_branch(GqReadyScan *scan, Datum type, GqType *entry, int number,
 	pairingheap_add(scan->branches, &branch->node);
 }
 
+/* A type whose limit is reached hides nothing: it takes no part. */
+static bool
+is_full(GqReadyScan *scan, GqLimit *limit)
+{
+	if (!gq_limit_is_reached(limit))
+	{
+		scan->limits = lappend(scan->limits, limit);
+		return false;
+	}
+	scan->next_due = Min(scan->next_due, limit->turns_at);
+	return true;
+}
+
 static void
 add_type(GqReadyScan *scan, const char *name)
 {
+	const GqSettings *settings;
+	GqLimit    *limit;
 	GqFrontier	frontier[GQ_GENERATIONS] = {0};
 	GqType	   *entry;
 	uint64		since = 0;
 	Datum		type;
 
-	if (gq_settings(name)->paused)
-		return;
 	entry = gq_type_of(name);
+	settings = gq_settings(name);
+	if (settings->paused)
+		return;
+	limit = gq_limit_begin(name, entry, settings, scan->now);
+	if (limit != NULL && is_full(scan, limit))
+		return;
 	if (entry != NULL)
 	{
 		since = gq_frontier_read(entry, frontier);
@@ -105,7 +126,7 @@ add_type(GqReadyScan *scan, const char *name)
 	for (int g = 0; g < GQ_GENERATIONS; g++)
 	{
 		if (frontier[g].complete || !gq_generation_is_void(g))
-			add_branch(scan, type, entry, g, &frontier[g], since);
+			add_branch(scan, type, entry, limit, g, &frontier[g], since);
 		else if (entry != NULL)
 			gq_frontier_complete(entry, g, since);
 	}
@@ -158,7 +179,7 @@ gq_ready_next(GqReadyScan *scan, GqTask *task, GqGeneration **generation, GqType
 
 	if (scan->current != NULL)
 	{
-		if (gq_branch_advance(scan->current))
+		if (!scan->current->stopped && gq_branch_advance(scan->current))
 			pairingheap_add(scan->branches, &scan->current->node);
 		scan->current = NULL;
 	}
@@ -196,6 +217,28 @@ gq_ready_keep(GqReadyScan *scan)
 	if (!branch->kept)
 		branch->kept_key = branch->position.key;
 	branch->kept = true;
+}
+
+GqLimit *
+gq_ready_limit(const GqReadyScan *scan)
+{
+	return scan->current->limit;
+}
+
+void
+gq_ready_stop(GqReadyScan *scan)
+{
+	GqBranch   *branch = scan->current;
+
+	gq_ready_keep(scan);
+	branch->stopped = true;
+	scan->next_due = Min(scan->next_due, branch->limit->turns_at);
+}
+
+List *
+gq_ready_limits(const GqReadyScan *scan)
+{
+	return scan->limits;
 }
 
 TimestampTz

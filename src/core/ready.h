@@ -9,6 +9,7 @@
 #ifndef GOQUE_CORE_READY_H
 #define GOQUE_CORE_READY_H
 
+#include "core/limit.h"
 #include "core/task.h"
 #include "shared/types.h"
 
@@ -29,6 +30,14 @@ extern GqReadyScan *gq_ready_begin(char **types, int ntypes, TimestampTz now);
 extern bool gq_ready_next(GqReadyScan *scan, GqTask *task, GqGeneration **generation,
 						  GqType **entry);
 extern void gq_ready_keep(GqReadyScan *scan);
+
+/* The limit of the type of the task returned last; NULL: none.  When it is
+ * reached: keep the task, and look at no other one of this kind. */
+extern GqLimit *gq_ready_limit(const GqReadyScan *scan);
+extern void gq_ready_stop(GqReadyScan *scan);
+
+/* The limits (GqLimit) of all types that take part. */
+extern List *gq_ready_limits(const GqReadyScan *scan);
 
 /* When the next task that is not ready yet falls due, as far as the scan saw. */
 extern TimestampTz gq_ready_next_due(const GqReadyScan *scan);

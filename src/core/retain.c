@@ -32,10 +32,12 @@
 #include "utils/timestamp.h"
 
 #include "core/change.h"
+#include "core/counts.h"
 #include "core/maintain.h"
 #include "core/xact.h"
 #include "guc.h"
 #include "shared/shmem.h"
+#include "store/fetch_log.h"
 #include "store/key_locks.h"
 #include "store/rotate.h"
 
@@ -143,7 +145,7 @@ treat_task(Pass *pass, const GqTask *task)
 	else if (over)
 	{
 		if (pass->treatment == FORGET_OVER)
-			gq_xact_moved(gq_change_entry(task), task->status, 0, 1);
+			gq_count_moved(gq_change_entry(task), task->status, 0, 1);
 		census->over++;
 	}
 	else
@@ -322,6 +324,7 @@ gq_duty_clean(TimestampTz now)
 
 	if (!gq_key_locks_shrink())
 		next = now + (int64) gq_clean_interval * 1000;
+	gq_fetch_log_thin();
 	notice_position(position, now);
 	if (rotate_if_due(position, position_since, now))
 		notice_position(++position, now);

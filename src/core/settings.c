@@ -197,7 +197,7 @@ load(const char *type, GqSettings *settings)
 	settings->max_payload_size = pick_int(&own, &base, GQ_SET_MAX_PAYLOAD_SIZE, 0);
 	settings->max_running = pick_int(&own, &base, GQ_SET_MAX_RUNNING, 0);
 	settings->rate_limit = pick_int(&own, &base, GQ_SET_RATE_LIMIT, 0);
-	settings->rate_period = pick_span(&own, &base, GQ_SET_RATE_PERIOD, 0);
+	settings->rate_period = pick_span(&own, &base, GQ_SET_RATE_PERIOD, USECS_PER_SEC);
 	settings->paused = (!own.nulls[GQ_SET_PAUSED] && DatumGetBool(own.values[GQ_SET_PAUSED])) ||
 		(!base.nulls[GQ_SET_PAUSED] && DatumGetBool(base.values[GQ_SET_PAUSED]));
 }

@@ -25,7 +25,7 @@ typedef struct GqSettings
 	int32		max_payload_size;	/* 0: only the server's limit */
 	int32		max_running;	/* 0: no limit */
 	int32		rate_limit;		/* 0: no limit */
-	int64		rate_period;
+	int64		rate_period;	/* without meaning where there is no limit */
 	bool		paused;			/* the type's own, or the database's switch */
 } GqSettings;
 

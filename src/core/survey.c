@@ -218,6 +218,8 @@ publish_tally(const Tally *tally)
 		entry->counts[s] += tally->counted[s] - tally->base[s];
 	entry->counted = entry->doubts == tally->doubts;
 	entry->delays_lost = false;
+	entry->running_known = true;
+	entry->prepared_claims = 0;
 	SpinLockRelease(&entry->mutex);
 }
 

@@ -32,7 +32,9 @@
 
 #include "core/await.h"
 #include "core/claim_commit.h"
+#include "core/counts.h"
 #include "core/delays.h"
+#include "core/limit.h"
 #include "core/locks.h"
 #include "core/settle.h"
 #include "core/settings.h"
@@ -60,14 +62,6 @@ typedef struct KeyNote
 	TimestampTz due_at;			/* when the first of the others can */
 } KeyNote;
 
-typedef struct CountNote
-{
-	GqType	   *entry;
-	int			level;
-	int64		counts[GQ_STATUSES];
-	int64		totals[GQ_TOTALS];
-} CountNote;
-
 typedef struct LeaseNote
 {
 	int64		id;
@@ -87,7 +81,6 @@ typedef struct Notes
 
 static Notes ready_notes;
 static Notes taken_notes;
-static Notes count_notes;
 static Notes lease_notes;
 
 static Oid	noted_instance;
@@ -159,61 +152,6 @@ gq_xact_taken(GqType *entry, int generation, int16 priority, GqKey key)
 {
 	if (gq_shared != NULL && entry != NULL)
 		key_note(&taken_notes, entry, generation, priority, key)->ready_now++;
-}
-
-static CountNote *
-count_note(GqType *entry)
-{
-	CountNote  *items = count_notes.items;
-	int			level = GetCurrentTransactionNestLevel();
-	CountNote  *note;
-
-	for (int i = count_notes.n - 1; i >= 0 && i >= count_notes.n - NOTES_SEARCHED; i--)
-	{
-		if (items[i].level != level)
-			break;
-		if (items[i].entry == entry)
-			return &items[i];
-	}
-	note = note_append(&count_notes, sizeof(CountNote));
-	note->entry = entry;
-	note->level = level;
-	return note;
-}
-
-void
-gq_xact_moved(GqType *entry, int from, int to, int64 n)
-{
-	CountNote  *note;
-
-	if (entry == NULL || from == to)
-		return;
-	note = count_note(entry);
-	note->counts[from] -= n;
-	note->counts[to] += n;
-}
-
-void
-gq_xact_total(GqType *entry, GqTotal total)
-{
-	if (entry != NULL)
-		count_note(entry)->totals[total]++;
-}
-
-void
-gq_xact_add_own(const GqType *entry, int64 counts[GQ_STATUSES], int64 totals[GQ_TOTALS])
-{
-	const CountNote *items = count_notes.items;
-
-	for (int i = 0; i < count_notes.n; i++)
-	{
-		if (items[i].entry != entry)
-			continue;
-		for (int s = 0; s < GQ_STATUSES; s++)
-			counts[s] += items[i].counts[s];
-		for (int t = 0; t < GQ_TOTALS; t++)
-			totals[t] += items[i].totals[t];
-	}
 }
 
 static void
@@ -339,7 +277,7 @@ give_back_taken(void)
 static void
 enter_count_window(void)
 {
-	if ((count_notes.n == 0 && !gq_delays_noted()) || in_count_window)
+	if ((!gq_counts_noted() && !gq_delays_noted()) || in_count_window)
 		return;
 	pg_atomic_fetch_add_u32(&gq_shared->counting, 1);
 	in_count_window = true;
@@ -353,39 +291,6 @@ leave_count_window(void)
 	pg_atomic_fetch_add_u64(&gq_shared->counts_applied, 1);
 	pg_atomic_fetch_sub_u32(&gq_shared->counting, 1);
 	in_count_window = false;
-}
-
-static void
-apply_counts(void)
-{
-	const CountNote *items = count_notes.items;
-
-	for (int i = 0; i < count_notes.n; i++)
-	{
-		GqType	   *entry = items[i].entry;
-
-		SpinLockAcquire(&entry->mutex);
-		for (int s = 1; s < GQ_STATUSES; s++)
-			entry->counts[s] += items[i].counts[s];
-		for (int t = 0; t < GQ_TOTALS; t++)
-			entry->totals[t] += items[i].totals[t];
-		SpinLockRelease(&entry->mutex);
-	}
-}
-
-/* Numbers that a prepared transaction will change when nobody looks. */
-static void
-doubt_counts(void)
-{
-	const CountNote *items = count_notes.items;
-
-	for (int i = 0; i < count_notes.n; i++)
-	{
-		SpinLockAcquire(&items[i].entry->mutex);
-		items[i].entry->counted = false;
-		items[i].entry->doubts++;
-		SpinLockRelease(&items[i].entry->mutex);
-	}
 }
 
 /* At a commit, those that ended; at an abort, from a nesting level on, those
@@ -428,6 +333,7 @@ forget_entry(GqType *entry, void *arg)
 			gq_frontier_forget(entry, g);
 	SpinLockAcquire(&entry->mutex);
 	entry->counted = false;
+	entry->running_known = false;
 	entry->doubts++;
 	SpinLockRelease(&entry->mutex);
 }
@@ -438,7 +344,7 @@ ask_keeper(void)
 {
 	TimestampTz now;
 
-	if (count_notes.n == 0 && !gq_locks_taken() && !wake_all && forget_generations == 0)
+	if (!gq_counts_noted() && !gq_locks_taken() && !wake_all && forget_generations == 0)
 		return;
 	now = GetCurrentTimestamp();
 	if (!wake_all && forget_generations == 0)
@@ -457,7 +363,7 @@ tell_committed(void)
 		gq_types_set_surveyed(noted_instance, false);
 		gq_types_foreach(noted_instance, forget_entry, NULL);
 	}
-	apply_counts();
+	gq_counts_commit();
 	gq_delays_commit();
 	leave_count_window();
 	enter_late_leases();
@@ -482,13 +388,14 @@ forget_notes(void)
 {
 	memset(&ready_notes, 0, sizeof(Notes));
 	memset(&taken_notes, 0, sizeof(Notes));
-	memset(&count_notes, 0, sizeof(Notes));
 	memset(&lease_notes, 0, sizeof(Notes));
 	wake_all = false;
 	announce = false;
 	forget_generations = 0;
 	gq_claim_commit_reset();
 	gq_await_forget();
+	gq_counts_forget();
+	gq_limit_forget();
 	gq_delays_forget_notes();
 	gq_locks_forget();
 	gq_settle_forget();
@@ -536,6 +443,8 @@ transaction_ends(XactEvent event, void *arg)
 		case XACT_EVENT_ABORT:
 			gq_claim_commit_done(false);
 			leave_count_window();
+			gq_counts_abort();
+			gq_limit_abort();
 			remove_leases(true, 0);
 			give_back_taken();
 			forget_notes();
@@ -543,7 +452,7 @@ transaction_ends(XactEvent event, void *arg)
 		case XACT_EVENT_PREPARE:
 			if (wake_all)		/* the keeper then looks until it has ended */
 				gq_settings_tell();
-			doubt_counts();
+			gq_counts_prepare();
 			note_prepared(&ready_notes);
 			note_prepared(&taken_notes);
 			if (forget_generations != 0)
@@ -558,27 +467,25 @@ transaction_ends(XactEvent event, void *arg)
 static void
 subtransaction_commits(int level)
 {
-	CountNote  *counts = count_notes.items;
 	LeaseNote  *leases = lease_notes.items;
 
-	for (int i = count_notes.n - 1; i >= 0 && counts[i].level >= level; i--)
-		counts[i].level = level - 1;
 	for (int i = lease_notes.n - 1; i >= 0 && leases[i].level >= level; i--)
 		leases[i].level = level - 1;
+	gq_counts_commit_sub(level);
+	gq_limit_commit_sub(level);
 	gq_delays_commit_sub(level);
 }
 
 static void
 subtransaction_aborts(int level)
 {
-	CountNote  *counts = count_notes.items;
 	LeaseNote  *leases = lease_notes.items;
 
 	remove_leases(true, level);
-	while (count_notes.n > 0 && counts[count_notes.n - 1].level >= level)
-		count_notes.n--;
 	while (lease_notes.n > 0 && leases[lease_notes.n - 1].level >= level)
 		lease_notes.n--;
+	gq_counts_abort_sub(level);
+	gq_limit_abort_sub(level);
 	gq_delays_abort_sub(level);
 	give_back_taken();
 }

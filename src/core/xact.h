@@ -19,14 +19,6 @@ extern void gq_xact_ready(GqType *entry, int generation, int16 priority, GqKey k
 /* If this transaction aborts, the entry with this key is claimable again. */
 extern void gq_xact_taken(GqType *entry, int generation, int16 priority, GqKey key);
 
-/* n tasks go from one status to another (0: they were, or are, not there). */
-extern void gq_xact_moved(GqType *entry, int from, int to, int64 n);
-
-extern void gq_xact_total(GqType *entry, GqTotal total);
-
-/* Add what this very transaction has changed so far. */
-extern void gq_xact_add_own(const GqType *entry, int64 counts[GQ_STATUSES], int64 totals[GQ_TOTALS]);
-
 /* A lease of this backend begins, or one ends, if this transaction commits. */
 extern void gq_xact_lease_begun(int64 id, int64 token, TimestampTz until);
 extern void gq_xact_lease_over(int64 id, int64 token);

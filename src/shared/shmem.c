@@ -26,13 +26,14 @@
 #include "shared/delays.h"
 #include "shared/leases.h"
 #include "shared/runners.h"
+#include "shared/rates.h"
 #include "shared/shmem.h"
 #include "shared/totals_file.h"
 #include "shared/types.h"
 #include "shared/wait_lines.h"
 
 #define TRANCHE "goque"
-#define NLOCKS (6 + GQ_LEASE_PARTITIONS)
+#define NLOCKS (7 + GQ_LEASE_PARTITIONS)
 
 /*
  * The first token lies between 1 and this, so that a server which never
@@ -59,6 +60,7 @@ request(void)
 	RequestAddinShmemSpace(gq_leases_shmem_size());
 	RequestAddinShmemSpace(gq_delays_shmem_size());
 	RequestAddinShmemSpace(gq_runners_shmem_size());
+	RequestAddinShmemSpace(gq_rates_shmem_size());
 	RequestNamedLWLockTranche(TRANCHE, NLOCKS);
 }
 
@@ -85,7 +87,8 @@ init_root(GqShared *shared)
 	shared->awaited_lock = &locks[3].lock;
 	shared->delays_lock = &locks[4].lock;
 	shared->runners_lock = &locks[5].lock;
-	shared->lease_locks = &locks[6];
+	shared->rates_lock = &locks[6].lock;
+	shared->lease_locks = &locks[7];
 	pg_atomic_init_u64(&shared->next_token, random_first_token());
 	pg_atomic_init_u32(&shared->counting, 0);
 	pg_atomic_init_u32(&shared->settings_changes, 0);
@@ -112,6 +115,7 @@ startup(void)
 	gq_leases_shmem_init();
 	gq_delays_shmem_init();
 	gq_runners_shmem_init();
+	gq_rates_shmem_init();
 	LWLockRelease(AddinShmemInitLock);
 
 	/* only where this is the process that ends last, and is alone now */

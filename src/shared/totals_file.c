@@ -42,7 +42,7 @@
 
 #define TOTALS_FILE PGSTAT_STAT_PERMANENT_DIRECTORY "/goque.stat"
 #define TOTALS_TMP_FILE TOTALS_FILE ".tmp"
-#define TOTALS_MAGIC 0x47715403 /* the last byte is the format's version */
+#define TOTALS_MAGIC 0x47715404 /* the last byte is the format's version */
 
 typedef struct Header
 {
@@ -65,6 +65,8 @@ typedef struct Record
 	uint32		prepared;
 	GqKey		prepared_key;
 	bool		counted;
+	bool		running_known;
+	int32		prepared_claims;
 	bool		delays_lost;
 	int64		counts[GQ_STATUSES];
 	int64		totals[GQ_TOTALS];
@@ -104,6 +106,8 @@ fill_record(Record *record, const GqType *entry)
 	record->prepared = entry->prepared;
 	record->prepared_key = entry->prepared_key;
 	record->counted = entry->counted;
+	record->running_known = entry->running_known;
+	record->prepared_claims = entry->prepared_claims;
 	record->delays_lost = entry->delays_lost;
 	memcpy(record->counts, entry->counts, sizeof(record->counts));
 	memcpy(record->totals, entry->totals, sizeof(record->totals));
@@ -124,6 +128,8 @@ apply_record(const Record *record)
 	entry->prepared = record->prepared;
 	entry->prepared_key = record->prepared_key;
 	entry->counted = record->counted;
+	entry->running_known = record->running_known;
+	entry->prepared_claims = record->prepared_claims;
 	entry->delays_lost = record->delays_lost;
 	memcpy(entry->counts, record->counts, sizeof(entry->counts));
 	memcpy(entry->totals, record->totals, sizeof(entry->totals));

@@ -68,6 +68,7 @@
 
 #include "shared/cells.h"
 #include "shared/delays.h"
+#include "shared/rates.h"
 #include "shared/shmem.h"
 #include "shared/types.h"
 
@@ -168,7 +169,8 @@ reset_entry(GqType *entry)
 	memset(entry->frontier, 0, sizeof(entry->frontier));
 	entry->prepared = 0;
 	entry->full_check_at = 0;
-	entry->counted = false;
+	entry->counted = entry->running_known = entry->limited = entry->delays_lost = false;
+	entry->claiming = entry->prepared_claims = 0;
 	memset(entry->counts, 0, sizeof(entry->counts));
 	memset(entry->totals, 0, sizeof(entry->totals));
 	entry->last_fetch_at = 0;
@@ -203,6 +205,7 @@ make_entry(Oid database, Oid instance, const char *name)
 	reset_entry(entry);
 	entry->counted = name[0] != '\0' && is_surveyed(database, instance);
 	pg_atomic_init_u64(&entry->children, entry->counted ? GQ_CHILDREN_NONE : GQ_CHILDREN_UNKNOWN);
+	entry->running_known = entry->counted;
 	entry->database = database;
 	entry->instance = instance;
 	strlcpy(entry->name, name, sizeof(entry->name));
@@ -227,6 +230,7 @@ free_entry(int i)
 		link = &table->next[*link];
 	*link = table->next[i];
 	gq_delays_forget(entry);
+	gq_rate_forget(entry);
 
 	entry->in_use = false;
 	table->next[i] = table->free_head;

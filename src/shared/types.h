@@ -126,6 +126,10 @@ typedef struct GqType
 	TimestampTz full_check_at;	/* the next from the beginning, at the
 								 * earliest */
 	bool		counted;		/* counts[] is true of the tables */
+	bool		running_known;	/* ... or counts[GQ_PROCESSING] is no less */
+	bool		limited;		/* places in it were asked for */
+	int32		claiming;		/* places of claims not committed yet */
+	int32		prepared_claims;	/* ... of prepared transactions, perhaps */
 	bool		delays_lost;	/* shared/delays.c had no room for it */
 	uint32		doubts;			/* how often that was called off */
 	int64		counts[GQ_STATUSES];

@@ -15,7 +15,8 @@ typedef enum GqLockKind
 	GQ_LOCK_AFTER = 2,			/* one for all: a task gets others to wait for */
 	GQ_LOCK_TASK = 3,			/* what waits for a task, and what it waits
 								 * for */
-	GQ_LOCK_LINE = 4			/* the tasks with one ordering key */
+	GQ_LOCK_LINE = 4,			/* the tasks with one ordering key */
+	GQ_LOCK_LIMIT = 5			/* claiming tasks of a type */
 } GqLockKind;
 
 typedef struct GqKeyLock

@@ -11,9 +11,12 @@
 #include "postgres.h"
 
 #include "access/nbtree.h"
+#include "access/htup_details.h"
+#include "access/xact.h"
 #include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
+#include "storage/procarray.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/memutils.h"
@@ -30,6 +33,7 @@ typedef struct Search
 	GqStatus	status;			/* 0: any */
 	const char *error_like;
 	TimestampTz lease_over;		/* 0: whatever the lease */
+	bool		or_changing;	/* those that somebody changes, too */
 
 	int64	   *ids;
 	int64		n;
@@ -53,11 +57,25 @@ append_id(Search *search, int64 id)
 }
 
 static bool
+is_being_changed(TupleTableSlot *slot)
+{
+	HeapTupleHeader header = ExecFetchSlotHeapTuple(slot, false, NULL)->t_data;
+	TransactionId xid;
+
+	if ((header->t_infomask & HEAP_XMAX_INVALID) || HEAP_XMAX_IS_LOCKED_ONLY(header->t_infomask))
+		return false;
+	xid = HeapTupleHeaderGetUpdateXid(header);
+	return TransactionIdIsInProgress(xid) && !TransactionIdIsCurrentTransactionId(xid);
+}
+
+static bool
 matches(const Search *search, TupleTableSlot *slot)
 {
 	bool		isnull;
 	Datum		value;
 
+	if (search->or_changing && is_being_changed(slot))
+		return true;
 	if (search->status != 0 &&
 		DatumGetInt16(slot_getattr(slot, GQ_ATT_STATUS, &isnull)) != search->status)
 		return false;
@@ -132,6 +150,17 @@ gq_task_ids(const char *type, GqStatus status, const char *error_like, int64 max
 	search_all(&search);
 	*n = max >= 0 ? Min(search.n, max) : search.n;
 	return search.ids;
+}
+
+int64
+gq_tasks_processing(const char *type)
+{
+	Search		search = {.type = type,.status = GQ_PROCESSING,.or_changing = true};
+
+	search_all(&search);
+	if (search.ids != NULL)
+		pfree(search.ids);
+	return search.n;
 }
 
 int64 *

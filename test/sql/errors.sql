@@ -216,9 +216,6 @@ SELECT regexp_replace(pg_temp.refused('SELECT goque_add_many(''errors'', ''{1,2}
 SELECT pg_temp.refused('SELECT goque_add(''errors'', after => ''{0}'')');
 -- (a cycle: see after)
 SELECT pg_temp.refused('SELECT goque_add_many(''errors'', ''{1}'', after => ''{-1}'')');
-SELECT pg_temp.refused('SELECT goque_configure(''errors'', max_running => 1)');
-SELECT pg_temp.refused('SELECT goque_configure(''errors'', rate_limit => 1)');
-SELECT pg_temp.refused('SELECT goque_configure(''errors'', rate_period => ''1 s'')');
 
 -- error table: goque_guard of a lease that does not hold
 SELECT pg_temp.refused('SELECT goque_guard(-1, 1)');

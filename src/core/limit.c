@@ -1,0 +1,357 @@
+/*-------------------------------------------------------------------------
+ *
+ * limit.c
+ *	  max_running and rate_limit: how many tasks of a type may be claimed.
+ *
+ * Shared memory counts the places taken (core/counts.c) and the times of fetches
+ * (shared/rates.c): a claim takes both before it touches the row, and they are
+ * given back if it comes to nothing or its transaction aborts.  So no number of
+ * fetchers exceeds a limit, and nobody waits for another's commit.
+ *
+ * Where shared memory does not know (after a crash until the tables have been
+ * surveyed, without it, with more types than it has room for), one transaction
+ * at a time claims tasks of the type: it holds a key lock to its end, and counts
+ * in the tables.  The others find the type full meanwhile.  Counted is also what
+ * a transaction that has not ended, or is prepared, has put into processing.
+ *
+ * goque.fetch_log holds a row for each fetch from a type with a rate limit.  It is
+ * read only to learn what shared memory does not know.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#include "core/claim_commit.h"
+#include "core/counts.h"
+#include "core/installation.h"
+#include "core/limit.h"
+#include "core/locks.h"
+#include "shared/shmem.h"
+#include "store/fetch_log.h"
+#include "store/task_ids.h"
+
+/* when a type whose lock is held, or that is being counted, is looked at again */
+#define LOOK_AGAIN (1 * USECS_PER_SEC)
+
+/* fetches that the transaction's end may take back */
+typedef struct RateNote
+{
+	GqType	   *entry;
+	int			level;
+	TimestampTz at;
+	int64		n;
+} RateNote;
+
+static RateNote *notes;			/* in TopTransactionContext */
+static int	nnotes;
+static int	room;
+
+/* ---- fetches of this transaction ---- */
+
+static RateNote *
+note_of(GqType *entry, TimestampTz at)
+{
+	int			level = GetCurrentTransactionNestLevel();
+	RateNote   *note = nnotes > 0 ? &notes[nnotes - 1] : NULL;
+
+	if (note != NULL && note->entry == entry && note->level == level && note->at == at)
+		return note;
+	if (nnotes == room)
+	{
+		room = Max(16, room * 2);
+		if (notes == NULL)
+			notes = MemoryContextAlloc(TopTransactionContext, room * sizeof(RateNote));
+		else
+			notes = repalloc_huge(notes, (Size) room * sizeof(RateNote));
+	}
+	note = &notes[nnotes++];
+	*note = (RateNote)
+	{
+		entry, level, at, 0
+	};
+	return note;
+}
+
+static void
+give_back_from(int level)
+{
+	for (int i = nnotes - 1; i >= 0 && notes[i].level >= level; i--)
+		if (notes[i].n > 0)
+			gq_rate_give_back(notes[i].entry, notes[i].at, notes[i].n);
+}
+
+void
+gq_limit_abort(void)
+{
+	give_back_from(0);
+}
+
+void
+gq_limit_commit_sub(int level)
+{
+	for (int i = nnotes - 1; i >= 0 && notes[i].level >= level; i--)
+		notes[i].level = level - 1;
+}
+
+void
+gq_limit_abort_sub(int level)
+{
+	give_back_from(level);
+	while (nnotes > 0 && notes[nnotes - 1].level >= level)
+		nnotes--;
+}
+
+void
+gq_limit_forget(void)
+{
+	notes = NULL;
+	nnotes = room = 0;
+}
+
+/* ---- what is known ---- */
+
+static bool
+lock_type(GqLimit *limit)
+{
+	GqKeyLock	lock = {GQ_LOCK_LIMIT, CStringGetTextDatum(limit->type), CStringGetTextDatum("")};
+
+	if (gq_locks_hold(&lock) || gq_locks_try(&lock))
+		return true;
+	limit->turns_at = limit->now + LOOK_AGAIN;
+	return false;
+}
+
+static bool
+running_is_known(const GqType *entry)
+{
+	return entry != NULL && entry->running_known;
+}
+
+/* Places by the tables, for the one who holds the type's lock. */
+static void
+count_running(GqLimit *limit)
+{
+	limit->locked = true;
+	limit->left = lock_type(limit)
+		? limit->max_running - gq_tasks_processing(limit->type) : 0;
+}
+
+/* what is read from goque.fetch_log */
+typedef struct Fetches
+{
+	GqFetches  *items;
+	int			n;
+	int			room;
+} Fetches;
+
+static void
+append_fetch(TimestampTz at, int64 n, void *arg)
+{
+	Fetches    *fetches = arg;
+
+	if (fetches->n == fetches->room)
+	{
+		fetches->room *= 2;
+		fetches->items = repalloc_huge(fetches->items, sizeof(GqFetches) * fetches->room);
+	}
+	fetches->items[fetches->n++] = (GqFetches)
+	{
+		at, at, n
+	};
+}
+
+static GqFetches *
+read_log(const char *type, TimestampTz since, int *n)
+{
+	Fetches		fetches = {palloc(sizeof(GqFetches) * 64), 0, 64};
+
+	gq_fetch_log_scan(type, since, append_fetch, &fetches);
+	*n = fetches.n;
+	return fetches.items;
+}
+
+static int64
+rate_by_log(GqLimit *limit)
+{
+	GqFetches  *fetches;
+	int			n;
+
+	if (!lock_type(limit))
+		return 0;
+	fetches = read_log(limit->type, limit->now - limit->rate.period, &n);
+	if (limit->entry != NULL &&
+		gq_rate_learn(limit->entry, limit->now - limit->rate.period, fetches, n))
+		return gq_rate_left(limit->entry, &limit->rate, limit->now, &limit->turns_at);
+	limit->rate_locked = true;
+	return gq_rate_of(fetches, n, &limit->rate, limit->now, &limit->turns_at);
+}
+
+static void
+look_at_rate(GqLimit *limit)
+{
+	limit->rate_left = limit->entry != NULL
+		? gq_rate_left(limit->entry, &limit->rate, limit->now, &limit->turns_at) : -1;
+	if (limit->rate_left < 0)
+		limit->rate_left = rate_by_log(limit);
+}
+
+GqLimit *
+gq_limit_begin(const char *type, GqType *entry, const GqSettings *settings, TimestampTz now)
+{
+	GqLimit    *limit;
+
+	if (settings->max_running == 0 && settings->rate_limit == 0)
+		return NULL;
+	limit = palloc0(sizeof(GqLimit));
+	limit->type = pstrdup(type);
+	limit->entry = entry;
+	limit->max_running = settings->max_running;
+	limit->rate.limit = settings->rate_limit;
+	limit->rate.period = settings->rate_period;
+	limit->now = now;
+	limit->turns_at = DT_NOEND;
+	return limit;
+}
+
+bool
+gq_limit_is_reached(GqLimit *limit)
+{
+	if (limit->max_running > 0)
+	{
+		if (!running_is_known(limit->entry))
+			count_running(limit);
+		else
+			limit->left = limit->max_running - gq_places_taken(limit->entry);
+		if (limit->left <= 0)
+			return true;
+	}
+	if (limit->rate.limit > 0)
+	{
+		look_at_rate(limit);
+		return limit->rate_left <= 0;
+	}
+	return false;
+}
+
+/* ---- claiming ---- */
+
+static bool
+take_place(GqLimit *limit)
+{
+	if (limit->max_running == 0)
+		return true;
+	if (limit->locked && limit->left-- <= 0)
+		return false;
+	/* also under the lock: it may be known before this transaction ends */
+	return limit->entry == NULL ||
+		gq_place_take(limit->entry, limit->locked ? PG_INT32_MAX : limit->max_running);
+}
+
+static void
+give_back_place(GqLimit *limit)
+{
+	if (limit->max_running == 0)
+		return;
+	limit->left++;
+	if (limit->entry != NULL)
+		gq_place_give_back(limit->entry);
+}
+
+static bool
+take_fetch(GqLimit *limit)
+{
+	if (limit->rate.limit == 0)
+		return true;
+	if (limit->rate_locked)
+		return limit->rate_left-- > 0;
+	if (limit->entry == NULL || !gq_rate_take(limit->entry, &limit->rate, limit->now))
+		return false;
+	note_of(limit->entry, limit->now)->n++;
+	return true;
+}
+
+/* Somebody else took what was left: when is there more? */
+static void
+look_when_rate_turns(GqLimit *limit)
+{
+	if (limit->rate.limit > 0 && limit->entry != NULL && !limit->rate_locked)
+		(void) gq_rate_left(limit->entry, &limit->rate, limit->now, &limit->turns_at);
+}
+
+bool
+gq_limit_take(GqLimit *limit)
+{
+	gq_claims_flush();
+	if (!take_place(limit))
+		return false;
+	if (take_fetch(limit))
+		return true;
+	give_back_place(limit);
+	look_when_rate_turns(limit);
+	return false;
+}
+
+void
+gq_limit_give_back(GqLimit *limit)
+{
+	give_back_place(limit);
+	if (limit->rate.limit == 0)
+		return;
+	limit->rate_left++;
+	if (!limit->rate_locked)
+	{
+		gq_rate_give_back(limit->entry, limit->now, 1);
+		note_of(limit->entry, limit->now)->n--;
+	}
+}
+
+void
+gq_limit_taken(GqLimit *limit, int64 id)
+{
+	if (limit->taken++ == 0)
+		limit->first_id = id;
+}
+
+void
+gq_limit_end(GqLimit *limit)
+{
+	if (limit->taken > 0 && limit->rate.limit > 0)
+		gq_fetch_log_append(limit->type, limit->now, limit->first_id, limit->taken);
+}
+
+/* ---- for people ---- */
+
+bool
+gq_limit_state(const char *type, GqLimitState *state)
+{
+	const GqSettings *settings = gq_settings(type);
+	GqType	   *entry = gq_type_of(type);
+	TimestampTz now = GetCurrentTimestamp();
+	GqFetches  *fetches;
+	int			n;
+
+	memset(state, 0, sizeof(*state));
+	state->rate_turns_at = DT_NOEND;
+	state->max_running = settings->max_running;
+	state->rate.limit = settings->rate_limit;
+	state->rate.period = settings->rate_period;
+	if (state->max_running > 0)
+	{
+		state->running = running_is_known(entry) ? gq_places_taken(entry) : gq_tasks_processing(type);
+		state->is_full = state->running >= state->max_running;
+	}
+	if (state->rate.limit > 0)
+	{
+		TimestampTz turns_at;
+
+		fetches = read_log(type, now - state->rate.period, &n);
+		if (gq_rate_of(fetches, n, &state->rate, now, &turns_at) == 0)
+			state->rate_turns_at = turns_at;
+	}
+	return state->max_running > 0 || state->rate.limit > 0;
+}
