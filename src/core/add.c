@@ -403,10 +403,10 @@ any_ordering_key(const GqNewTask *tasks, int n)
 /* The tasks that all of the call wait for, if they are not to be locked later:
  * who will hold a line, or replaces, has to lock them first. */
 static int64
-parents_to_lock(const GqAddOptions *options, const GqNewTask *tasks, int n, GqKeyLock *locks)
+parents_to_lock(const GqAddOptions *options, bool replace, const GqNewTask *tasks, int n,
+				GqKeyLock *locks)
 {
 	const GqParents *parents = options->parents;
-	bool		replace = options->on_conflict == GQ_CONFLICT_REPLACE;
 	int64		count = 0;
 
 	if (parents == NULL || parents->n == 0 || !(replace || any_ordering_key(tasks, n)))
@@ -431,8 +431,8 @@ lock_rest(const GqAddOptions *options, Datum type, const GqNewTask *tasks, const
 											   sizeof(GqKeyLock) * ((int64) n * 3 + nparents + 1));
 	int64	   *ids = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(int64) * n);
 	bool	   *replaced = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(bool) * n);
-	bool		replace = options->on_conflict == GQ_CONFLICT_REPLACE;
-	int64		count = parents_to_lock(options, tasks, n, locks);
+	bool		replace = turns != NULL && options->on_conflict == GQ_CONFLICT_REPLACE;
+	int64		count = parents_to_lock(options, replace, tasks, n, locks);
 
 	for (int i = 0; i < n; i++)
 	{
@@ -444,7 +444,7 @@ lock_rest(const GqAddOptions *options, Datum type, const GqNewTask *tasks, const
 		if (task->has_ordering_key && (existing == 0 || replace))
 			locks[count++] = line_of(type, task);
 	}
-	if (turns != NULL && replace)
+	if (replace)
 		count += gq_change_locks(ids, n, replaced, &locks[count]);
 	gq_locks_take(locks, count);
 	pfree(locks);

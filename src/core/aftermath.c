@@ -219,6 +219,7 @@ treat_next(GqAftermath *aftermath, bool wait)
 	int64		id = item->id;
 	GqStatus	gone_as = 0;
 	bool		may_start = false;
+	Look		child = {.id = id};
 
 	if (!lock_task(id, wait))
 		return false;
@@ -236,10 +237,9 @@ treat_next(GqAftermath *aftermath, bool wait)
 		gone_as = Max(gone_as, item->parent == 0 ? item->status :
 					  item->status == GQ_DONE ? 0 : GQ_CANCELED);
 	}
-	look_at(aftermath, &(Look)
-	{
-		.id = id,.status = gone_as,.may_start = may_start
-	});
+	child.status = gone_as;
+	child.may_start = may_start;
+	look_at(aftermath, &child);
 	return true;
 }
 

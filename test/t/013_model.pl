@@ -127,13 +127,21 @@ sub give_up
 	BAIL_OUT("seed $seed, call " . @journal . ": $why");
 }
 
+sub blockers
+{
+	my %name = map { $sessions{$_}->pid => $_ } @names;
+
+	return $node->safe_psql('postgres', q{SELECT pid, pg_blocking_pids(pid) FROM pg_stat_activity WHERE wait_event_type = 'Lock'})
+	  =~ s/(\d+)/$name{$1} || $1/ger;
+}
+
 sub run
 {
 	my ($s, $sql) = @_;
 
 	push @journal, "$s: $sql";
 	my $answer = eval { $sessions{$s}->query($sql) };
-	give_up("no answer: $@") unless defined $answer;
+	give_up("no answer; who waits for whom: " . blockers()) unless defined $answer;
 	$journal[-1] .= " -> " . ($answer =~ s/\n/ ; /gr);
 	return $answer;
 }
