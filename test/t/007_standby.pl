@@ -29,6 +29,7 @@ my %seen;
 my ($held, $token) = split /\|/, $p->query(q{SELECT id, token FROM goque_fetch('a', lease => '1 h')});
 my ($late) = split /\|/, $p->query(q{SELECT id, token FROM goque_fetch('a', lease => '6 s')});
 $seen{$token} = 1;
+$p->query(q{CREATE FUNCTION handler(p jsonb) RETURNS void LANGUAGE sql AS ''; SELECT goque_register_processor('run', 'handler')});
 $p->query(q{SELECT goque_add('b', external_id => 'last')});		# flushes the claims
 $primary->wait_for_catchup($standby, 'replay', $primary->lsn('flush'));
 
@@ -90,6 +91,10 @@ GoqueNode::wait_until($standby, "SELECT status = 'error' FROM goque.tasks WHERE 
 pass('expired leases are ended');
 GoqueNode::wait_until($standby, "SELECT status = 'error' FROM goque.tasks WHERE id = $late");
 pass('... those of before, too');
+$start = time;
+$id = $s->query(q{SELECT goque_add('run')});
+GoqueNode::wait_until($standby, "SELECT status = 'done' FROM goque.tasks WHERE id = $id");
+cmp_ok(time - $start, '<', 5, 'processors run, too');
 is($s->query($GoqueNode::WRONG_STATS), '', 'stats equal a count');
 $s->quit;
 $standby->stop;

@@ -337,6 +337,22 @@ GoqueNode::wait_until($node, "SELECT status = 'processing' AND attempts = 1 FROM
 pass('... gives the attempt back');
 $s->query("SELECT goque_cancel($id)");
 
+# ---- a copy of a database (F47) ----
+
+$s->query(q{CREATE DATABASE original});
+$node->safe_psql('original', q{CREATE EXTENSION goque;
+	CREATE FUNCTION v(p jsonb) RETURNS void LANGUAGE sql AS ''; SELECT goque_register_processor('v', 'v', idle_timeout => '0')});
+is($s->query('CREATE DATABASE copy TEMPLATE original'), '', 'a database with a processor is used as a template');
+my $copy = GoqueSession->new($node, 'copy');
+$copy->query(q{SELECT goque_add('v')});
+$node->safe_psql('original', q{SELECT goque_add('v')});
+GoqueNode::wait_until($node, q{SELECT status = 'done' FROM goque.tasks}, 't', 'original');
+is($copy->query(q{SELECT t.status, p.running, p.ok FROM goque.tasks t, goque.processors p}), 'new|0|f', 'F47: in the copy it is off');
+$copy->query('SELECT goque_resume()');
+GoqueNode::wait_until($node, q{SELECT status = 'done' FROM goque.tasks}, 't', 'copy');
+pass('... until goque_resume()');
+$copy->quit;
+
 unlike(PostgreSQL::Test::Utils::slurp_file($node->logfile), qr/PANIC|TRAP:|XX000|internal error/, 'the log is clean');
 $s->quit;
 $node->stop;
