@@ -20,11 +20,14 @@
 #include "miscadmin.h"
 #include "storage/procarray.h"
 #include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
 #include "utils/timestamp.h"
 
 #include "core/dependency.h"
 #include "core/detail.h"
 #include "core/installation.h"
+#include "core/interval.h"
+#include "core/limit.h"
 #include "core/line.h"
 #include "core/ready.h"
 #include "core/task.h"
@@ -54,6 +57,12 @@ static char *
 quoted_type(const GqTask *task)
 {
 	return quote_literal_cstr(gq_detail(gq_task_type(task)));
+}
+
+static char *
+interval_text(int64 usecs)
+{
+	return DatumGetCString(DirectFunctionCall1(interval_out, IntervalPGetDatum(gq_interval_make(usecs))));
 }
 
 static char *
@@ -367,9 +376,62 @@ why_ready(const GqTask *task, TimestampTz now)
 						   task->id));
 }
 
+/* The numbers of running tasks of the same type, as far as leases are known. */
+static int64 *
+running_like(const GqTask *task, int64 *n)
+{
+	int			nleases;
+	GqLease    *leases = gq_leases_here(&nleases);
+	int64	   *ids = palloc(sizeof(int64) * Max(nleases, 1));
+	GqSearch   *search = gq_search_begin(NULL);
+	char	   *type = gq_task_type(task);
+
+	*n = 0;
+	for (int i = 0; i < Min(nleases, MAX_COUNTED); i++)
+	{
+		TupleTableSlot *slot;
+		GqTask		other;
+
+		CHECK_FOR_INTERRUPTS();
+		if (gq_search_find(search, leases[i].id, &slot) == NULL)
+			continue;
+		gq_task_read(&other, slot);
+		if (other.status == GQ_PROCESSING && strcmp(gq_task_type(&other), type) == 0)
+			ids[(*n)++] = other.id;
+	}
+	gq_search_end(search);
+	return ids;
+}
+
+static GqWhy
+why_full(const GqTask *task, const GqLimitState *limit)
+{
+	int64		n;
+	int64	   *ids = running_like(task, &n);
+	char	   *which = n > 0 ? psprintf(": tasks %s", list_ids(ids, n)) : pstrdup("");
+
+	return make("max_running",
+				psprintf("The limit of its type is reached: " INT64_FORMAT " of at most %d tasks are running%s.",
+						 limit->running, limit->max_running, which),
+				psprintf("Wait until one ends, or see who has them: SELECT id, worker, started_at, lease_until FROM goque.tasks WHERE type = %s AND status = 'processing'; to raise the limit: SELECT goque_configure(%s, max_running => %d);",
+						 quoted_type(task), quoted_type(task), limit->max_running * 2));
+}
+
+static GqWhy
+why_too_fast(const GqTask *task, const GqLimitState *limit)
+{
+	return make("rate_limit",
+				psprintf("The rate of its type is used up: %d tasks were fetched in the last %s; the next can be at %s.",
+						 limit->rate.limit, interval_text(limit->rate.period),
+						 timestamptz_to_str(limit->rate_turns_at)),
+				psprintf("Wait, or raise it: SELECT goque_configure(%s, rate_limit => %d);",
+						 quoted_type(task), limit->rate.limit * 2));
+}
+
 static GqWhy
 why_claimable(const GqTask *task, TimestampTz now)
 {
+	GqLimitState limit;
 	GqType	   *entry = gq_type_of(gq_task_type(task));
 	TimestampTz fetched = entry != NULL ? last_fetch(entry) : DT_NOEND;
 
@@ -377,6 +439,11 @@ why_claimable(const GqTask *task, TimestampTz now)
 		return why_scheduled(task);
 	if (gq_settings(gq_task_type(task))->paused)
 		return why_paused(task);
+	(void) gq_limit_state(gq_task_type(task), &limit);
+	if (limit.is_full)
+		return why_full(task, &limit);
+	if (limit.rate_turns_at != DT_NOEND)
+		return why_too_fast(task, &limit);
 	if (fetched < now - FETCHED_LATELY)
 		return why_unfetched(task, fetched);
 	return why_ready(task, now);

@@ -58,6 +58,17 @@ SELECT reason FROM goque_why(:id);
 COMMIT PREPARED 'why';
 SELECT goque_complete(:id);
 
+-- the limits of its type
+SELECT goque_configure('why.limit', max_running => 1, timeout => '1 hour');
+SELECT goque_add('why.limit') AS held, goque_add('why.limit') AS id \gset
+SELECT count(*) FROM goque_fetch('why.limit', 2);
+SELECT replace(pg_temp.why(:id), :'held', 'HELD');
+SELECT goque_configure('why.limit', max_running => 0, rate_limit => 1, rate_period => '1 hour');
+SELECT count(*) FROM goque_add_many('why.limit', '{1}', priority => -1);
+SELECT count(*) FROM goque_fetch('why.limit', 2);
+SELECT pg_temp.why(:id);
+SELECT goque_cancel(:id), goque_unconfigure('why.limit');
+
 -- scheduled, paused, expired
 SELECT goque_add('why', delay => '1 hour', expires_in => '2 hours') AS id \gset
 SELECT pg_temp.why(:id);
