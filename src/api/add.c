@@ -7,6 +7,7 @@
  */
 #include "postgres.h"
 
+#include "access/detoast.h"
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
@@ -43,6 +44,7 @@ typedef struct Argument
 typedef struct Options
 {
 	Argument	priority;		/* int4 */
+	const char *run_at_name;
 	Argument	run_at;
 	Argument	delay;
 	Argument	max_attempts;
@@ -85,10 +87,12 @@ read_run_at(const Options *options, TimestampTz now)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("run_at and delay exclude each other"),
-				 errdetail("Both were given."),
+				 errdetail("The value of \"run_at\" is %s, that of \"delay\" is %s.",
+						   timestamptz_to_str(DatumGetTimestampTz(options->run_at.value)),
+						   gq_interval_text(DatumGetIntervalP(options->delay.value))),
 				 errhint("Pass run_at for a moment, or delay for a time from now.")));
 	if (!options->run_at.isnull)
-		return gq_check_timestamp("run_at", DatumGetTimestampTz(options->run_at.value));
+		return gq_check_timestamp(options->run_at_name, DatumGetTimestampTz(options->run_at.value));
 	if (!options->delay.isnull)
 		return gq_time_add(now, gq_check_interval("delay", DatumGetIntervalP(options->delay.value), true));
 	return now;
@@ -139,29 +143,33 @@ read_options(const Options *options, char *type, GqAddOptions *add)
 	return gq_size_limit(&settings);
 }
 
+/* Of an array (element > 0), the argument's name is the plural. */
 static bool
-read_key(const char *name, Argument arg, Datum *key)
+read_key(const char *name, const char *names, int element, Argument arg, Datum *key)
 {
 	text	   *value;
 
 	if (arg.isnull)
 		return false;
 	value = DatumGetTextPP(arg.value);
-	gq_check_key(name, value);
+	gq_check_key(element == 0 ? name : names, element, value);
 	*key = PointerGetDatum(value);
 	return true;
 }
 
+/* element: of goque_add_many's arrays, from 1; else 0 */
 static void
-read_task(GqNewTask *task, Argument payload, Argument external_id, Argument ordering_key, int limit)
+read_task(GqNewTask *task, Argument payload, Argument external_id, Argument ordering_key,
+		  int limit, int element)
 {
 	if (payload.isnull)
 		gq_err_null("payload");
 	gq_check_size("payload", payload.value, limit);
 	task->payload = payload.value;
 	task->pending = false;
-	task->has_external_id = read_key("external_id", external_id, &task->external_id);
-	task->has_ordering_key = read_key("ordering_key", ordering_key, &task->ordering_key);
+	task->has_external_id = read_key("external_id", "external_ids", element, external_id, &task->external_id);
+	task->has_ordering_key = read_key("ordering_key", "ordering_keys", element,
+									  ordering_key, &task->ordering_key);
 }
 
 /* ---- functions ---- */
@@ -174,6 +182,7 @@ add_one(PG_FUNCTION_ARGS)
 	GqNewTask	task;
 	Options		options = {
 		.priority = argument(fcinfo, 3),
+		.run_at_name = "run_at",
 		.run_at = argument(fcinfo, 4),
 		.delay = argument(fcinfo, 5),
 		.max_attempts = argument(fcinfo, 6),
@@ -190,7 +199,7 @@ add_one(PG_FUNCTION_ARGS)
 
 	gq_require_writable("goque_add()");
 	limit = read_options(&options, type, &add);
-	read_task(&task, argument(fcinfo, 1), argument(fcinfo, 2), options.ordering_key, limit);
+	read_task(&task, argument(fcinfo, 1), argument(fcinfo, 2), options.ordering_key, limit, 0);
 	gq_add(&add, &task, 1);
 	if (task.id == 0)
 		PG_RETURN_NULL();
@@ -256,7 +265,8 @@ read_tasks(FunctionCallInfo fcinfo, int limit, GqNewTask **tasks, int *n)
 	{
 		Argument	payload = {payloads[i], false};
 
-		read_task(&(*tasks)[i], payload, key_of(&external_ids, i), key_of(&ordering_keys, i), limit);
+		read_task(&(*tasks)[i], payload, key_of(&external_ids, i), key_of(&ordering_keys, i),
+				  limit, i + 1);
 	}
 }
 
@@ -290,6 +300,7 @@ goque_add_many(PG_FUNCTION_ARGS)
 	GqNewTask  *tasks;
 	Options		options = {
 		.priority = argument(fcinfo, 4),
+		.run_at_name = "run_at",
 		.run_at = argument(fcinfo, 5),
 		.delay = argument(fcinfo, 6),
 		.max_attempts = argument(fcinfo, 7),
@@ -328,6 +339,18 @@ column(TupleDesc desc, HeapTuple row, const char *name)
 	return arg;
 }
 
+/* Shown in a detail; of what may be secret, the size alone. */
+static char *
+column_detail(TupleDesc desc, HeapTuple row, const char *name)
+{
+	int			attr = SPI_fnumber(desc, name);
+	Argument	value = column(desc, row, name);
+
+	if (TupleDescAttr(desc, attr - 1)->atttypid == JSONBOID)
+		return psprintf("has %zu bytes", (Size) (toast_raw_datum_size(value.value) - VARHDRSZ));
+	return psprintf("is \"%s\"", gq_detail(SPI_getvalue(row, desc, attr)));
+}
+
 static void
 refuse_other_columns(TupleDesc desc, HeapTuple row)
 {
@@ -341,7 +364,8 @@ refuse_other_columns(TupleDesc desc, HeapTuple row)
 			ereport(ERROR,
 					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 					 errmsg("column \"%s\" of goque.tasks cannot be set", others[i]),
-					 errdetail("It belongs to goque."),
+					 errdetail("The value of \"%s\" %s; goque sets it by itself.",
+							   others[i], column_detail(desc, row, others[i])),
 					 errhint("Set only type, payload, external_id, priority, max_attempts, timeout, metadata, ordering_key, after, next_attempt_at and expires_at.")));
 }
 
@@ -351,6 +375,7 @@ row_options(TupleDesc desc, HeapTuple row)
 {
 	Options		options = {
 		.priority = column(desc, row, "priority"),
+		.run_at_name = "next_attempt_at",
 		.run_at = column(desc, row, "next_attempt_at"),
 		.delay = absent,
 		.max_attempts = column(desc, row, "max_attempts"),
@@ -405,7 +430,7 @@ goque_tasks_insert(PG_FUNCTION_ARGS)
 	options = row_options(desc, row);
 	limit = read_options(&options, gq_check_type(type.isnull ? NULL : DatumGetTextPP(type.value)), &add);
 	read_task(&task, column(desc, row, "payload"), column(desc, row, "external_id"),
-			  options.ordering_key, limit);
+			  options.ordering_key, limit, 0);
 	gq_add(&add, &task, 1);
 	return PointerGetDatum(with_id(desc, row, task.id));
 }

@@ -102,21 +102,28 @@ gq_check_name(const char *arg, text *value)
 	return name;
 }
 
+/* As SQL names an element of an array: ordering_keys[2]. */
+static const char *
+arg_name(const char *arg, int element)
+{
+	return element == 0 ? arg : psprintf("%s[%d]", arg, element);
+}
+
 void
-gq_check_key(const char *arg, text *value)
+gq_check_key(const char *arg, int element, text *value)
 {
 	int			len = VARSIZE_ANY_EXHDR(value);
 
 	if (len > GQ_MAX_KEY_BYTES)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("argument \"%s\" is too long", arg),
+				 errmsg("argument \"%s\" is too long", arg_name(arg, element)),
 				 errdetail("\"%s\" has %d bytes.", gq_detail(text_to_cstring(value)), len),
 				 errhint("Use at most %d bytes, a hash of a longer key for instance.", GQ_MAX_KEY_BYTES)));
 }
 
-static char *
-interval_text(Interval *value)
+char *
+gq_interval_text(Interval *value)
 {
 	return DatumGetCString(DirectFunctionCall1(interval_out, IntervalPGetDatum(value)));
 }
@@ -132,14 +139,14 @@ gq_check_interval(const char *arg, Interval *value, bool zero_allowed)
 				 zero_allowed ?
 				 errmsg("argument \"%s\" must not be negative", arg) :
 				 errmsg("argument \"%s\" must be positive", arg),
-				 errdetail("The value of \"%s\" is %s.", arg, interval_text(value)),
+				 errdetail("The value of \"%s\" is %s.", arg, gq_interval_text(value)),
 				 errhint("Use an interval such as '30 s'.")));
 	/* 1,200 months of 30 days are less than 100 years */
 	if (usecs > GQ_MAX_INTERVAL_USECS || value->month > 100 * MONTHS_PER_YEAR)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("argument \"%s\" is too large", arg),
-				 errdetail("The value of \"%s\" is %s.", arg, interval_text(value)),
+				 errdetail("The value of \"%s\" is %s.", arg, gq_interval_text(value)),
 				 errhint("Use at most 100 years.")));
 	return usecs;
 }

@@ -32,8 +32,12 @@ extern char *gq_arg_type(FunctionCallInfo fcinfo, int n);
 /* A name that is not a type: 1 to 128 bytes.  Palloc'd, NUL-terminated. */
 extern char *gq_check_name(const char *arg, text *value);
 
-/* external_id, ordering_key: at most 1024 bytes */
-extern void gq_check_key(const char *arg, text *value);
+/* external_id, ordering_key: at most 1024 bytes.  In an array it is the element
+ * of this number (from 1), else 0. */
+extern void gq_check_key(const char *arg, int element, text *value);
+
+/* As it is shown in a detail.  Palloc'd. */
+extern char *gq_interval_text(Interval *value);
 
 /* Microseconds of an interval (a month counts 30 days): 22023 when it is
  * infinite, negative, or zero where it must be positive, or beyond 100 years. */

@@ -16,6 +16,7 @@
 #include "access/xact.h"
 #include "commands/trigger.h"
 #include "utils/builtins.h"
+#include "utils/float.h"
 
 #include "api/args.h"
 #include "core/home.h"
@@ -84,7 +85,7 @@ take_jitter(FunctionCallInfo fcinfo, int n, GqSettingsRow *row)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("argument \"%s\" is out of range", "backoff_jitter"),
-				 errdetail("The value of \"%s\" is %g.", "backoff_jitter", jitter),
+				 errdetail("The value of \"%s\" is %s.", "backoff_jitter", float8out_internal(jitter)),
 				 errhint("Use a value from 0 (no jitter) to 1; 0.1 makes a delay up to 10 %% shorter or longer.")));
 	set(row, GQ_SET_BACKOFF_JITTER, PG_GETARG_DATUM(n));
 }
@@ -105,7 +106,7 @@ take_steps(FunctionCallInfo fcinfo, int n, GqSettingsRow *row)
 				 errdetail("The value of \"%s\" is {}.", "backoff_steps"),
 				 errhint("Pass the delay after each failed attempt, such as '{10 s, 1 min, 1 h}'.")));
 	for (int i = 0; i < nelements; i++)
-		gq_check_interval("backoff_steps", DatumGetIntervalP(elements[i]), false);
+		gq_check_interval(psprintf("backoff_steps[%d]", i + 1), DatumGetIntervalP(elements[i]), false);
 	set(row, GQ_SET_BACKOFF_STEPS, PG_GETARG_DATUM(n));
 }
 

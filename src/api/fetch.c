@@ -72,8 +72,8 @@ read_worker(FunctionCallInfo fcinfo, int arg, GqClaim *claim)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("worker is too long"),
-				 errdetail("It has %d bytes: %s", (int) VARSIZE_ANY_EXHDR(worker),
-						   gq_detail(text_to_cstring(worker))),
+				 errdetail("\"%s\" has %d bytes.", gq_detail(text_to_cstring(worker)),
+						   (int) VARSIZE_ANY_EXHDR(worker)),
 				 errhint("Use a name of at most %d bytes.", GQ_MAX_WORKER_BYTES)));
 	claim->worker = PointerGetDatum(worker);
 }
@@ -90,7 +90,7 @@ read_wait(FunctionCallInfo fcinfo, int arg)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("wait is too long"),
-				 errdetail("It is %lld seconds.", (long long) (wait / USECS_PER_SEC)),
+				 errdetail("The value of \"wait\" is %s.", gq_interval_text(PG_GETARG_INTERVAL_P(arg))),
 				 errhint("A fetch waits at most 1 minute, since it holds a snapshot; wait longer with CALL goque_wait().")));
 	return wait;
 }

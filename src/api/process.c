@@ -117,13 +117,13 @@ check_rights(const GqHandler *handler)
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("permission denied for handler %s", gq_detail(gq_handler_name(handler))),
 				 errdetail("It would run as role \"%s\", which may not execute it.",
-						   GetUserNameFromId(role, false)),
+						   gq_detail(GetUserNameFromId(role, false))),
 				 errhint("GRANT that role EXECUTE on the handler and USAGE on its schema.")));
 	if (!gq_role_may_log_in(role))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("a processor needs a role that may log in"),
-				 errdetail("It would run as role \"%s\", which may not.", GetUserNameFromId(role, false)),
+				 errdetail("It would run as role \"%s\", which may not.", gq_detail(GetUserNameFromId(role, false))),
 				 errhint("Register it as a role with LOGIN.")));
 }
 

@@ -127,7 +127,7 @@ goque_schedule(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("permission denied to schedule tasks"),
 				 errdetail("The role \"%s\" may not add tasks.",
-						   gq_detail(GetUserNameFromId(GetUserId(), true))),
+						   gq_detail(GetUserNameFromId(GetUserId(), false))),
 				 errhint("Grant it with goque_grant(role, 'admin').")));
 	return gq_as_owner(fcinfo, set_schedule);
 }

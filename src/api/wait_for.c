@@ -36,7 +36,7 @@ read_timeout(FunctionCallInfo fcinfo, int arg)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("timeout is too long"),
-				 errdetail("It is %lld seconds.", (long long) (timeout / USECS_PER_SEC)),
+				 errdetail("The value of \"timeout\" is %s.", gq_interval_text(PG_GETARG_INTERVAL_P(arg))),
 				 errhint("Wait at most 1 minute, since the call holds a snapshot, and call again.")));
 	return timeout;
 }

@@ -33,6 +33,7 @@
 typedef struct Request
 {
 	TimestampTz now;
+	const char *type;			/* NULL: any */
 	int64		token;
 	bool		has_value;		/* a result, a progress, a priority */
 	Datum		value;
@@ -441,7 +442,9 @@ decide_heal(const GqTask *task, GqDecision *decision, void *arg)
 {
 	Request    *request = arg;
 
-	if (task->status == GQ_PROCESSING && task->token == request->token)
+	if (request->type != NULL && strcmp(gq_task_type(task), request->type) != 0)
+		request->until = DT_NOEND;
+	else if (task->status == GQ_PROCESSING && task->token == request->token)
 	{
 		request->message = "the session that held it ended";
 		request->until = request->now;
@@ -464,10 +467,10 @@ decide_heal(const GqTask *task, GqDecision *decision, void *arg)
 }
 
 TimestampTz
-gq_heal_task(GqSearch *search, int64 id, int64 ended_token, TimestampTz now, bool *healed)
+gq_heal_task(const char *type, int64 id, int64 ended_token, TimestampTz now, bool *healed)
 {
-	Request		request = {.now = now,.token = ended_token,.span = -1,.retry = true,.until = DT_NOEND};
-	GqOutcome	outcome = gq_change_task(search, id, false, decide_heal, &request);
+	Request		request = {.now = now,.type = type,.token = ended_token,.span = -1,.retry = true,.until = DT_NOEND};
+	GqOutcome	outcome = gq_change_task(NULL, id, false, decide_heal, &request);
 
 	*healed = outcome == GQ_CHANGED;
 	return request.until;

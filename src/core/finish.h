@@ -55,8 +55,9 @@ extern bool gq_purge(GqSearch *search, int64 id);
 /* End the lease if it is over at `now`, or is of this token (0: of none) whose
  * session has ended; without waiting.  Returns the time at
  * which it ends if it is not over, DT_NOEND if it needs no healing (any more),
- * and `now` if it could not be had or was just healed. */
-extern TimestampTz gq_heal_task(GqSearch *search, int64 id, int64 ended_token, TimestampTz now,
+ * and `now` if it could not be had or was just healed.  With a type, tasks of
+ * others need no healing. */
+extern TimestampTz gq_heal_task(const char *type, int64 id, int64 ended_token, TimestampTz now,
 								bool *healed);
 
 /* Cancel it if it has expired, without waiting. */

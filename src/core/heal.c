@@ -5,7 +5,8 @@
  *	  fetched in time.
  *
  * The keeper heals what the table of leases in shared memory says; by hand, all
- * tables are read.  Either way the row is looked at again when it is changed,
+ * tables are read, and shared memory for the leases whose session has ended.
+ * Either way the row is looked at again when it is changed,
  * and a row that somebody is changing is passed by.
  *
  *-------------------------------------------------------------------------
@@ -139,8 +140,9 @@ gq_duty_expire(TimestampTz now)
 	return expired < n ? Min(next, now + USECS_PER_SEC) : next;
 }
 
+/* tokens: of leases whose sessions have ended, or NULL */
 static int64
-heal_each(const int64 *ids, int64 n, TimestampTz now)
+heal_each(const char *type, const int64 *ids, const int64 *tokens, int64 n, TimestampTz now)
 {
 	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "goque heal",
 												  ALLOCSET_DEFAULT_SIZES);
@@ -152,7 +154,7 @@ heal_each(const int64 *ids, int64 n, TimestampTz now)
 		bool		healed;
 
 		CHECK_FOR_INTERRUPTS();
-		(void) gq_heal_task(NULL, ids[i], 0, now, &healed);
+		(void) gq_heal_task(type, ids[i], tokens != NULL ? tokens[i] : 0, now, &healed);
 		count += healed;
 		MemoryContextSwitchTo(old);
 		MemoryContextReset(scratch);
@@ -161,13 +163,35 @@ heal_each(const int64 *ids, int64 n, TimestampTz now)
 	return count;
 }
 
+/* The rows do not tell these: goque.release_on_disconnect marks them. */
+static int64
+heal_session_ended(const char *type, TimestampTz now)
+{
+	TimestampTz next;
+	int			n;
+	GqLease    *leases = gq_leases_ended(gq_instance(), now, PG_INT32_MAX, &n, &next);
+	int64	   *ids = palloc_extended(sizeof(int64) * Max(n, 1), MCXT_ALLOC_HUGE);
+	int64	   *tokens = palloc_extended(sizeof(int64) * Max(n, 1), MCXT_ALLOC_HUGE);
+	int64		ended = 0;
+
+	for (int i = 0; i < n; i++)
+	{
+		if (!leases[i].session_ended)
+			continue;
+		ids[ended] = leases[i].id;
+		tokens[ended++] = leases[i].token;
+	}
+	return heal_each(type, ids, tokens, ended, now);
+}
+
 int64
 gq_heal_all(const char *type, TimestampTz now)
 {
 	int64		n;
 	int64	   *ids = gq_task_ids_lease_over(type, now, &n);
-	int64		healed = heal_each(ids, n, now);
+	int64		healed = heal_each(type, ids, NULL, n, now);
 
+	healed += heal_session_ended(type, now);
 	if (type == NULL)
 	{
 		TimestampTz next;

@@ -93,6 +93,9 @@ look_up(const char *name, bool missing_ok)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_TABLE),
 				 errmsg("relation \"%s.%s\" of the goque extension does not exist", GQ_SCHEMA, name),
+				 OidIsValid(schema) ?
+				 errdetail("The schema \"%s\" has no relation \"%s\".", GQ_SCHEMA, name) :
+				 errdetail("There is no schema \"%s\".", GQ_SCHEMA),
 				 errhint("Install goque in this database with CREATE EXTENSION goque; if it is installed, put the relation back under its name.")));
 	return relid;
 }

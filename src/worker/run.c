@@ -321,7 +321,9 @@ complete(const Task *task, bool has_result, Datum result)
 	if (!held)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("task " INT64_FORMAT " is not held any more", task->id)));
+				 errmsg("task " INT64_FORMAT " is not held any more", task->id),
+				 errdetail("Its lease was ended before the handler had returned."),
+				 errhint("If nobody canceled the task, give its type a longer timeout with goque_configure(type, timeout => ...).")));
 }
 
 /* In a transaction, with a snapshot. */

@@ -160,6 +160,7 @@ SELECT pg_temp.refused('SELECT goque_configure(''errors'', max_payload_size => 1
 SELECT pg_temp.refused('SELECT goque_configure(''errors'', max_running => -1)');
 SELECT pg_temp.refused('SELECT goque_configure(''errors'', rate_limit => -1)');
 SELECT pg_temp.refused('SELECT goque_configure(''errors'', rate_period => ''0'')');
+SELECT pg_temp.refused('SELECT goque_configure(''errors'', rate_period => ''101 years'')');
 SELECT pg_temp.refused('SELECT goque_add(''errors'', run_at => ''infinity'')');
 SELECT pg_temp.refused('SELECT goque_add_many(''errors'', ''{1}'', run_at => ''-infinity'')');
 SELECT pg_temp.refused(format('SELECT goque_retry(%s, ''infinity'')', :waiting));
@@ -167,8 +168,8 @@ SELECT pg_temp.refused(format('SELECT goque_retry_many(ARRAY[%s], ''-infinity'')
 SELECT pg_temp.refused(format('SELECT goque_reschedule_many(ARRAY[%s], ''infinity'')', :waiting));
 
 -- error table: both run_at and delay
-SELECT pg_temp.refused('SELECT goque_add(''errors'', run_at => now(), delay => ''1 s'')');
-SELECT pg_temp.refused('SELECT goque_add_many(''errors'', ''{1}'', run_at => now(), delay => ''0'')');
+SELECT pg_temp.refused('SELECT goque_add(''errors'', run_at => ''2030-01-02 03:04:05+00'', delay => ''1 s'')');
+SELECT pg_temp.refused('SELECT goque_add_many(''errors'', ''{1}'', run_at => ''2030-01-02 03:04:05+00'', delay => ''0'')');
 -- error table: arrays of different lengths
 SELECT pg_temp.refused('SELECT goque_add_many(''errors'', ARRAY[''1'', ''2'']::jsonb[], ARRAY[''a''])');
 SELECT pg_temp.refused('SELECT goque_add_many(''errors'', ARRAY[''1'']::jsonb[], ''{}'')');
@@ -214,13 +215,55 @@ SELECT regexp_replace(pg_temp.refused('SELECT goque_add_many(''errors'', ''{1,2}
 
 -- error table: after names a task that does not exist; it closes a cycle
 SELECT pg_temp.refused('SELECT goque_add(''errors'', after => ''{0}'')');
--- (a cycle: see after)
 SELECT pg_temp.refused('SELECT goque_add_many(''errors'', ''{1}'', after => ''{-1}'')');
+-- (a cycle over others: see after)
+BEGIN;
+SELECT goque_add('errors.cycle', external_id => 'a') AS a \gset
+SELECT goque_add('errors.cycle', external_id => 'b', after => ARRAY[:a]) AS b \gset
+SELECT replace(replace(pg_temp.refused(format('SELECT goque_add(''errors.cycle'', external_id => ''a'', after => ARRAY[%s], on_conflict => ''replace'')', :b)),
+	:'a', 'A'), :'b', 'B');
+ROLLBACK;
 
 -- error table: goque_guard of a lease that does not hold
 SELECT pg_temp.refused('SELECT goque_guard(-1, 1)');
 SELECT regexp_replace(pg_temp.refused(format('SELECT goque_guard(%s, 1)', :held)), 'Task \d+(.*) of worker [^\n]*', 'Task ID\1 of WORKER');
 SELECT regexp_replace(pg_temp.refused(format('SELECT goque_guard(%s, 0)', :waiting)), 'Task \d+', 'Task ID');
+
+-- error table: a processor registered by a role that may not log in
+-- (and a handler that is not there, or there twice; more of them: see processors)
+BEGIN;
+CREATE FUNCTION pg_temp.one(p jsonb) RETURNS void LANGUAGE sql AS '';
+CREATE FUNCTION pg_temp.two(p jsonb) RETURNS void LANGUAGE sql AS '';
+CREATE FUNCTION pg_temp.two(p goque.task) RETURNS void LANGUAGE sql AS '';
+SELECT pg_temp.refused('SELECT goque_register_processor(''errors'', ''pg_temp.none'')');
+SELECT pg_temp.refused('SELECT goque_register_processor(''errors'', ''pg_temp.two'')');
+SELECT pg_temp.refused('SELECT goque_register_processor(''errors'', NULL)');
+SELECT pg_temp.refused('SELECT goque_register_processor(''errors'', ''pg_temp.one'', workers => 0)');
+CREATE ROLE regress_goque_group;
+SELECT goque_grant('regress_goque_group', 'admin');
+CREATE FUNCTION public.regress_goque_handler(p jsonb) RETURNS void LANGUAGE sql AS '';
+SET ROLE regress_goque_group;
+DO $$
+DECLARE
+	detail text;
+	hint text;
+BEGIN
+	PERFORM goque_register_processor('errors', 'public.regress_goque_handler');
+EXCEPTION WHEN OTHERS THEN
+	GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
+	RAISE NOTICE E'%: %\n%\n%', SQLSTATE, SQLERRM, detail, hint;
+END
+$$;
+RESET ROLE;
+ROLLBACK;
+
+-- error table: malformed cron expression or unknown time zone
+-- (more of them: see schedule)
+SELECT pg_temp.refused('SELECT goque_schedule(''errors'', ''0 25 * * *'', ''errors'')');
+SELECT pg_temp.refused('SELECT goque_schedule(''errors'', ''* * *'', ''errors'')');
+SELECT pg_temp.refused('SELECT goque_schedule(''errors'', ''@daily'', ''errors'', timezone => ''Mars/Olympus'')');
+SELECT pg_temp.refused('SELECT goque_next_runs(''0 25 * * *'')');
+SELECT pg_temp.refused('SELECT goque_next_runs(''@daily'', ''Mars/Olympus'')');
 
 -- ... and goque_wait_for: how long, and for what
 SELECT pg_temp.refused('SELECT goque_wait_for(1, ''-1 s'')');
@@ -258,6 +301,13 @@ RESET ROLE;
 SELECT regrole AS gone FROM (SELECT 'regress_goque_nobody'::regrole::oid AS regrole) r \gset
 DROP ROLE regress_goque_nobody;
 SELECT replace(pg_temp.refused(format('SELECT goque_grant(%s::oid::regrole, ''work'')', :gone)), :'gone', 'OID');
+
+-- a table that somebody has put aside
+BEGIN;
+ALTER TABLE goque.key_locks RENAME TO aside;
+SELECT goque_add('errors', external_id => 'free');
+\echo :LAST_ERROR_SQLSTATE
+ROLLBACK;
 
 -- the same outside of a subtransaction
 SELECT goque_add('errors', priority => 99999);

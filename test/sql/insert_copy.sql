@@ -68,7 +68,7 @@ SELECT payload FROM goque_fetch('insert.rollback', 10);
 -- F55, A8: what belongs to goque
 SELECT pg_temp.refused(format('INSERT INTO goque.tasks (type, %I) VALUES (''insert.refused'', %s)', c, v)) FROM (VALUES
 	('id', '1'), ('status', '''new'''), ('attempts', '0'), ('error', '''x'''), ('errors', '''x'''), ('result', '''1'''), ('progress', '''1'''),
-	('worker', '''x'''), ('created_at', 'now()'), ('started_at', 'now()'), ('updated_at', 'now()'), ('lease_until', 'now()'), ('finished_at', 'now()')) v(c, v);
+	('worker', '''x'''), ('created_at', '''2030-01-02 03:04:05+00'''), ('started_at', '''2030-01-02 03:04:05+00'''), ('updated_at', '''2030-01-02 03:04:05+00'''), ('lease_until', '''2030-01-02 03:04:05+00'''), ('finished_at', '''2030-01-02 03:04:05+00''')) v(c, v);
 -- UPDATE and DELETE, whether a row matches or not
 SELECT pg_temp.refused($$UPDATE goque.tasks SET priority = 1 WHERE type = 'insert'$$);
 SELECT pg_temp.refused($$UPDATE goque.tasks SET status = 'done' WHERE false$$);

@@ -155,6 +155,24 @@ $worker->quit;
 ends($seen, "error|1|$ENDED", 'with the setting');
 is(status_of($id), 'processing|1|', 'without it, the lease holds until its time');
 
+# ---- by hand, while the keeper does not come to it ----
+
+my $keeper = $s->query(q{SELECT pid FROM pg_stat_activity WHERE backend_type = 'goque keeper'});
+my $by_hand = $s->query(q{SELECT goque_add('t')});
+$worker = worker();
+fetch($worker, 't');
+is($s->query(q{SELECT goque_heal()}), '0', 'goque_heal() leaves a lease whose session is there');
+# at rest, so that it holds no lock
+GoqueNode::wait_until($node, "SELECT wait_event = 'Extension' OR wait_event LIKE 'Goque%' FROM pg_stat_activity WHERE pid = $keeper");
+kill 'STOP', $keeper;
+$worker->quit;
+$worker->wait_gone;
+is($s->query(q{SELECT goque_heal('e')}), '0', 'goque_heal() of another type passes it by');
+is(status_of($by_hand), 'processing|1|', '... it still holds');
+is($s->query(q{SELECT goque_heal('t')}), '1', 'goque_heal() of its type ends it');
+is(status_of($by_hand), "error|1|$ENDED", '... and says why');
+kill 'CONT', $keeper;
+
 is($s->query($GoqueNode::WRONG_STATS), '', 'stats equal a count');
 is(GoqueNode::bad_log_lines($node), '', 'the log is clean');
 $_->quit for $s, $other;
