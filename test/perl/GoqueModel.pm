@@ -22,11 +22,11 @@ my %waits = map { $_ => 1 } qw(new pending error);
 
 sub new
 {
-	my ($class) = @_;
+	my ($class, %opt) = @_;
 
 	return bless {
 		now => 0, next_id => 1, committed => {}, dirty => {}, sessions => {}, locks => {},
-		paused => {} }, $class;
+		paused => {}, max_running => $opt{max_running} || {} }, $class;
 }
 
 # ---- transactions ----
@@ -119,6 +119,7 @@ sub commit
 
 		$task->{version} = $now;
 		$task->{born} ||= $now;
+		$task->{claims} = 0;
 		if ($task->{gone}) { delete $self->{committed}{$id}; }
 		else { $self->{committed}{$id} = $task; }
 	}
@@ -370,6 +371,31 @@ sub add
 
 # ---- fetching ----
 
+# The places of a type that are taken, as a session counts: what it finished itself
+# is free, what another one did is not before its commit.
+sub _places
+{
+	my ($self, $s, $type) = @_;
+	my %ids = (%{ $self->{committed} }, %{ $self->{dirty} });
+	my $places = 0;
+
+	for my $id (keys %ids)
+	{
+		my $dirty = $self->{dirty}{$id};
+		my $committed = $self->{committed}{$id};
+
+		next if ($dirty ? $dirty->{task} : $committed)->{type} ne $type;
+		if ($dirty && $dirty->{session} eq $s)
+		{
+			$places++ if !$dirty->{task}{gone} && $dirty->{task}{status} eq 'processing';
+			next;
+		}
+		$places++ if $committed && $committed->{status} eq 'processing';
+		$places += $dirty->{task}{claims} || 0 if $dirty;
+	}
+	return $places;
+}
+
 # The ids in the order of the fetch.
 sub fetch
 {
@@ -380,15 +406,24 @@ sub fetch
 		  && !$self->{paused}{ $_->{type} } && !$self->_is_busy($s, $_->{id}) } $self->visible($s);
 	my @seen = grep { !$self->_is_newer($s, $_, 'version') } @ready;
 
-	splice @seen, $n if @seen > $n;
-	for my $task (map { $self->_own($s, $_) } @seen)
+	my @taken;
+
+	for my $ready (@seen)
 	{
+		my $max = $self->{max_running}{ $ready->{type} };
+
+		last if @taken == $n;
+		next if $max && $self->_places($s, $ready->{type}) >= $max;
+		my $task = $self->_own($s, $ready);
+
+		push @taken, $task->{id};
+		$task->{claims}++;
 		$task->{status} = 'processing';
 		$task->{attempts}++;
 		$task->{started} = 1;
 		$task->{short} = $short;
 	}
-	return map { $_->{id} } @seen;
+	return @taken;
 }
 
 # ---- finishing: the answer, and what the next holder is ----

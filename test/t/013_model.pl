@@ -25,14 +25,15 @@ my $node = GoqueNode::new_node('model', conf => <<'CONF');
 goque.heal_interval = '1 h'
 goque.clean_interval = '1 h'
 CONF
-my $model = GoqueModel->new;
+my $model = GoqueModel->new(max_running => { c => 3 });
 my %sessions = map { $_ => GoqueSession->new($node) } @names;
 my %tokens;			# of tasks, all there ever were
 my @journal;
 my %answers;
 
 $sessions{w}->query(
-	q{SELECT goque_configure(NULL, backoff => 'static', backoff_base => '1 h', backoff_max => '1 h', max_attempts => 2, timeout => '1 h')});
+	q{SELECT goque_configure(NULL, backoff => 'static', backoff_base => '1 h', backoff_max => '1 h', max_attempts => 2, timeout => '1 h'),
+	  goque_configure('c', max_running => 3)});
 
 sub one_of { return $_[ int(rand(@_)) ]; }
 sub chance { my ($p) = @_; return rand() < $p; }
