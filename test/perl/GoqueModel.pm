@@ -246,9 +246,11 @@ sub _unblock
 {
 	my ($self, $s, $task) = @_;
 
-	return if !$task || $task->{status} ne 'pending' || $self->_is_blocked($s, $task);
+	return if !$task || $task->{status} ne 'pending' || $self->_unfinished_parents($s, $task);
 	my $own = $self->_own($s, $task);
 
+	return if $self->_is_blocked($s, $own);
+	$self->{now}++;
 	$own->{status} = 'new';
 	$own->{due} = $self->{now} if $own->{due} < $self->{now};
 	return;
@@ -261,7 +263,6 @@ sub _settle
 
 	$self->_lock($s, 'line', $task->{type}, $task->{key}) if defined $task->{key};
 	$self->_lock($s, 'task', $task->{id});
-	$self->_unblock($s, ($self->_line($s, $task))[0]) if defined $task->{key};
 	for my $child (grep { $_->{parents}{ $task->{id} } && $_->{status} eq 'pending' } $self->visible($s))
 	{
 		$self->_lock($s, 'task', $child->{id});
@@ -277,6 +278,7 @@ sub _settle
 		}
 		else { $self->_finish($s, $child, 'canceled'); }
 	}
+	$self->_unblock($s, ($self->_line($s, $task))[0]) if defined $task->{key};
 	return;
 }
 

@@ -132,6 +132,7 @@ GoqueNode::wait_for('the line of the log',
 # next at once, and the index stays small
 $s->query(q{ALTER SYSTEM SET goque.clean_interval = '1 h'});
 $s->query(q{SELECT pg_reload_conf()});
+GoqueNode::wait_for('the setting', sub { $s->query('SHOW goque.clean_interval') eq '1s' });
 GoqueNode::wait_until($node, q{SELECT current_setting('goque.clean_interval') = '1h'});
 my $old = GoqueSession->new($node);
 $old->query('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1');
