@@ -45,6 +45,9 @@ is($s->query("SELECT $_"), 'ERROR:  25006', $_)
   'goque_heal()', 'goque_clean()', q{goque_retry_all('a')}, q{goque_cancel_all('a')},
   q{count(*) FROM goque_add_many('a', '{}')}, q{count(*) FROM goque_complete_many(ARRAY[1])};
 is($s->query(q{INSERT INTO goque.tasks (type) VALUES ('a')}), 'ERROR:  25006', 'INSERT');
+my (undef, undef, $stderr) = $standby->psql('postgres', q{SELECT goque_add('a')});
+is($stderr, "psql:<stdin>:1: ERROR:  cannot execute goque_add() during recovery\nDETAIL:  This server is a standby.\nHINT:  Connect to the primary server.",
+	'it says what to do');
 is($s->query(q{SELECT status, count(*) FROM goque.tasks GROUP BY 1 ORDER BY 1}), "new|4\nprocessing|2", 'goque.tasks can be read');
 is($s->query(q{SELECT type, ready, processing FROM goque.stats ORDER BY 1}), "a|3|2\nb|1|0", 'goque.stats too');
 is($s->query(q{SELECT timeout FROM goque.task_types WHERE type = 'a'}), '01:00:00', 'goque.task_types too');
