@@ -132,7 +132,6 @@ GoqueNode::wait_for('the line of the log',
 # next at once, and the index stays small
 $s->query(q{ALTER SYSTEM SET goque.clean_interval = '1 h'});
 $s->query(q{SELECT pg_reload_conf()});
-GoqueNode::wait_for('the setting', sub { $s->query('SHOW goque.clean_interval') eq '1s' });
 GoqueNode::wait_until($node, q{SELECT current_setting('goque.clean_interval') = '1h'});
 my $old = GoqueSession->new($node);
 $old->query('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1');
@@ -156,6 +155,7 @@ cmp_ok($hits, '<', 500, 'a lock of that key reads few pages');
 # the rows are truncated when nobody holds a lock, the snapshot or not
 $s->query(q{ALTER SYSTEM SET goque.clean_interval = '1s'});
 $s->query(q{SELECT pg_reload_conf()});
+GoqueNode::wait_for('the setting', sub { $s->query('SHOW goque.clean_interval') eq '1s' });
 $s->query(q{SELECT goque_add('locks', external_id => 'k', on_conflict => 'ignore')});
 GoqueNode::wait_until($node, q{SELECT pg_relation_size('goque.key_locks') = 0});
 pass('the table of locks is truncated');

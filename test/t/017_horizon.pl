@@ -37,7 +37,7 @@ my $b = GoqueSession->new($node);
 my $pid = $b->pid;
 $b->query(qq{SET application_name = E'two\\nlines'; BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM pg_class});
 $s->query(q{SELECT goque_add('t') FROM generate_series(1, 3)});
-like(horizon(), qr/^t\|backend $pid \(two\?lines, idle in transaction\) holds it back by [1-9]\d* transactions, for 00:\d\d:\S+; meanwhile \d+ bytes in 0 older generations wait to be emptied, and \d+ dead rows in goque's tables stay\|$/,
+like(horizon(), qr/^t\|backend $pid \(two(?:\?|\\x0a)lines, idle in transaction\) holds it back by [1-9]\d* transactions, for 00:\d\d:\S+; meanwhile \d+ bytes in 0 older generations wait to be emptied, and \d+ dead rows in goque's tables stay\|$/,
 	'a young one is named, and all is well');
 like(horizon('now'), qr/^f\|backend $pid .*\|.*SELECT pg_terminate_backend\($pid\);$/, 'an old one is not well');
 $b->query('SELECT pg_current_xact_id()');
@@ -100,7 +100,7 @@ is(horizon('now'), 't|nothing holds it back|', 'it is gone');
 $s->query(q{CREATE ROLE watcher LOGIN; SELECT goque_grant('watcher', 'monitor')});
 my $w = GoqueSession->new($node, 'postgres', user => 'watcher');
 $b->query(q{BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM pg_class});
-like($w->query(q{SELECT detail FROM goque.health WHERE check_name = 'xmin_horizon'}), qr/^backend $pid \(two\?lines, idle in transaction\)/,
+like($w->query(q{SELECT detail FROM goque.health WHERE check_name = 'xmin_horizon'}), qr/^backend $pid \(two(?:\?|\\x0a)lines, idle in transaction\)/,
 	'a role with monitor is told all of it');
 $b->query('ROLLBACK');
 
