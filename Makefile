@@ -100,6 +100,7 @@ OBJS = \
 	src/store/handlers.o \
 	src/shared/shmem.o \
 	src/shared/types.o \
+	src/shared/window.o \
 	src/shared/cells.o \
 	src/shared/prepared_keys.o \
 	src/shared/totals_file.o \
@@ -155,7 +156,7 @@ REGRESS        = add fetch finish guard why steer unique order after configure l
 	errors savepoints callers hostile encodings times readonly drivers
 REGRESS_OPTS   = --encoding=UTF8 --no-locale --inputdir=test --load-extension=goque $(call temp_instance,tmp_check)
 ISOLATION      = two_fetchers fetch_skips_locked fetch_rolled_back savepoint_rollback_fetch \
-	limit_last_place limit_prepared waiter_woken_by_commit complete_after_heal complete_late_untouched repeated_finish \
+	limit_last_place limit_changed limit_prepared waiter_woken_by_commit complete_after_heal complete_late_untouched repeated_finish \
 	finish_in_opposite_order cancel_while_held cancel_vs_complete guarded_task awaited_task why_busy \
 	two_adds_one_external_id add_waits_only_for_clash batches_in_opposite_order replace_in_opposite_order \
 	replace_vs_fetch retry_meets_taken_key move_while_called snapshot_older_than_emptying \

@@ -21,6 +21,7 @@
 #include "core/change.h"
 #include "core/claim.h"
 #include "core/claim_commit.h"
+#include "core/counts.h"
 #include "core/disconnect.h"
 #include "core/installation.h"
 #include "core/interval.h"
@@ -30,7 +31,6 @@
 #include "guc.h"
 #include "shared/databases.h"
 #include "shared/leases.h"
-#include "shared/runners.h"
 #include "shared/runners.h"
 #include "shared/shmem.h"
 #include "shared/wakeup.h"
@@ -64,22 +64,56 @@ note_lease(int64 id, int64 token, TimestampTz lease_until)
 		gq_disconnect_note(gq_instance(), id, token);
 }
 
-/* What a limit gave for a claim is for this task, or given back. */
-static void
-settle_limit(GqLimit *limit, const GqTask *task, bool taken)
+/* places of a type without a limit, taken and not used yet */
+typedef struct Spare
 {
-	if (limit == NULL)
+	GqType	   *entry;
+	int			n;
+} Spare;
+
+static void
+give_back_spare(Spare *spare)
+{
+	if (spare->n > 0)
+		gq_places_give_back(spare->entry, spare->n);
+	spare->n = 0;
+}
+
+/* Take the place for a claim; of one type alone, the places for all. */
+static void
+take_place(const GqClaim *claim, GqType *entry, Spare *spare)
+{
+	if (entry == NULL)
 		return;
-	if (taken)
+	if (spare->n == 0 || spare->entry != entry)
+	{
+		int			n = claim->ntypes == 1 ? claim->max_tasks - claim->taken : 1;
+
+		give_back_spare(spare);
+		gq_places_take_any(entry, n);
+		*spare = (Spare)
+		{
+			entry, n
+		};
+	}
+}
+
+/* What a place was taken for is done, or came to nothing. */
+static void
+settle_place(GqLimit *limit, const GqTask *task, Spare *spare, bool taken)
+{
+	if (limit != NULL && taken)
 		gq_limit_taken(limit, task->id);
-	else
-		gq_limit_give_back(limit);
+	else if (limit != NULL)
+		gq_limit_keep(limit);
+	else if (taken && spare->n > 0)
+		spare->n--;
 }
 
 /* Returns whether it was taken; tells the scan if it is still to be had. */
 static bool
-take(GqClaim *claim, GqReadyScan *scan, GqGeneration *generation, const GqTask *task,
-	 TupleTableSlot *row, TimestampTz now)
+take(GqClaim *claim, GqReadyScan *scan, GqGeneration *generation, GqType *entry,
+	 const GqTask *task, TupleTableSlot *row, Spare *spare, TimestampTz now)
 {
 	int64		lease = lease_of(claim, task) + claim->grace;
 	int64		token = gq_token_next();
@@ -92,10 +126,12 @@ take(GqClaim *claim, GqReadyScan *scan, GqGeneration *generation, const GqTask *
 		gq_ready_stop(scan);
 		return false;
 	}
+	if (limit == NULL)
+		take_place(claim, entry, spare);
 	gq_task_claim(task, &decision.changes, now, lease, token, claim->worker);
 	GqDecisionCount(&decision, GQ_TOTAL_FETCHED);
 	result = gq_change_row(generation, task, &decision, false, row);
-	settle_limit(limit, task, result == TM_Ok);
+	settle_place(limit, task, spare, result == TM_Ok);
 	if (result == TM_Ok)
 	{
 		note_lease(task->id, token, gq_time_add(now, lease));
@@ -149,11 +185,12 @@ gq_claim(GqClaim *claim, bool with_more)
 	GqGeneration *generation;
 	GqType	   *entry;
 	GqTask		task;
+	Spare		spare = {0};
 
 	claim->taken = 0;
 	claim->unseen = false;
 	gq_claims_begin();
-	scan = gq_ready_begin(claim->types, claim->ntypes, now);
+	scan = gq_ready_begin(claim->types, claim->ntypes, now, true);
 	note_fetches(claim, now);
 	while (claim->taken < claim->max_tasks && gq_ready_next(scan, &task, &generation, &entry))
 	{
@@ -163,7 +200,7 @@ gq_claim(GqClaim *claim, bool with_more)
 		if (row == NULL)		/* all generations have the same columns */
 			row = gq_row_virtual_slot(generation);
 		old = MemoryContextSwitchTo(scratch);
-		if (take(claim, scan, generation, &task, row, now))
+		if (take(claim, scan, generation, entry, &task, row, &spare, now))
 		{
 			claim->taken++;
 			if (claim->ntypes == 0)
@@ -180,6 +217,7 @@ gq_claim(GqClaim *claim, bool with_more)
 	}
 	claim->next_due = gq_ready_next_due(scan);
 	end_limits(scan);
+	give_back_spare(&spare);
 	gq_ready_end(scan);
 	if (row != NULL)
 		ExecDropSingleTupleTableSlot(row);
@@ -192,7 +230,7 @@ gq_claim(GqClaim *claim, bool with_more)
 bool
 gq_claim_would_find(char **types, int ntypes, TimestampTz *next_due)
 {
-	GqReadyScan *scan = gq_ready_begin(types, ntypes, GetCurrentTimestamp());
+	GqReadyScan *scan = gq_ready_begin(types, ntypes, GetCurrentTimestamp(), false);
 	GqGeneration *generation;
 	GqType	   *entry;
 	GqTask		task;

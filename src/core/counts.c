@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * counts.c
- *	  What a transaction changes in the numbers of tasks, and the places in types
- *	  with max_running that its claims have taken.
+ *	  What a transaction changes in the numbers of tasks, and the places that its
+ *	  claims have taken.
  *
  * Both must be exact.  So a note carries its nesting level; notes of a level
  * follow all notes of outer levels, and those of a subtransaction that ends are
@@ -13,7 +13,9 @@
  * hold places of their own (GqType.claiming): taken under the mutex before the
  * row is touched, and turned into a count in the same step in which the claim's
  * commit is counted.  So claims and counts together never say too little:
- * max_running is kept, whoever claims.  A finish frees its place when it has
+ * max_running is kept, whoever claims.  Claims of types without a limit take
+ * places too, so that a limit holds from the moment it is set.  A finish frees its
+ * place when it has
  * committed; to its own transaction the place is free at once, since no other
  * can see the one without the other.
  *
@@ -28,8 +30,8 @@
 #include "utils/memutils.h"
 
 #include "core/counts.h"
+#include "shared/runners.h"
 #include "shared/shmem.h"
-#include "shared/wakeup.h"
 
 /* how far back a note is looked for that a new one can be added to */
 #define NOTES_SEARCHED 16
@@ -38,7 +40,7 @@ typedef struct CountNote
 {
 	GqType	   *entry;
 	int			level;
-	int32		places;			/* taken */
+	int64		places;			/* taken */
 	int64		counts[GQ_STATUSES];
 	int64		totals[GQ_TOTALS];
 } CountNote;
@@ -127,8 +129,17 @@ own_balance(const GqType *entry)
 	return balance;
 }
 
+void
+gq_places_take_any(GqType *entry, int n)
+{
+	note_of(entry)->places += n;
+	SpinLockAcquire(&entry->mutex);
+	entry->claiming += n;
+	SpinLockRelease(&entry->mutex);
+}
+
 bool
-gq_place_take(GqType *entry, int32 max)
+gq_place_take(GqType *entry, int32 max, bool counted)
 {
 	CountNote  *note = note_of(entry);	/* before it is needed: it may fail */
 	int64		own = own_balance(entry);
@@ -136,7 +147,9 @@ gq_place_take(GqType *entry, int32 max)
 
 	SpinLockAcquire(&entry->mutex);
 	entry->limited = true;
-	taken = entry->counts[GQ_PROCESSING] + entry->claiming + entry->prepared_claims + own < max;
+	/* whoever has counted in the tables minds what is known since */
+	taken = entry->running_known ?
+		entry->counts[GQ_PROCESSING] + entry->claiming + entry->prepared_claims + own < max : counted;
 	if (taken)
 		entry->claiming++;
 	SpinLockRelease(&entry->mutex);
@@ -145,19 +158,25 @@ gq_place_take(GqType *entry, int32 max)
 	return taken;
 }
 
+/* Somebody may have seen the type full because of them. */
 static void
-free_places(GqType *entry, int32 n)
+free_places(GqType *entry, int64 n)
 {
+	bool		limited;
+
 	SpinLockAcquire(&entry->mutex);
 	entry->claiming -= n;
+	limited = entry->limited;
 	SpinLockRelease(&entry->mutex);
+	if (limited)
+		gq_runners_wake(entry, Min(n, PG_INT32_MAX));
 }
 
 void
-gq_place_give_back(GqType *entry)
+gq_places_give_back(GqType *entry, int n)
 {
-	note_of(entry)->places--;
-	free_places(entry, 1);
+	note_of(entry)->places -= n;
+	free_places(entry, n);
 }
 
 int64
@@ -188,6 +207,7 @@ gq_counts_commit(void)
 	{
 		CountNote  *note = &notes[i];
 		GqType	   *entry = note->entry;
+		int64		ended = note->places - note->counts[GQ_PROCESSING];
 		bool		limited;
 
 		SpinLockAcquire(&entry->mutex);
@@ -196,10 +216,13 @@ gq_counts_commit(void)
 		for (int t = 0; t < GQ_TOTALS; t++)
 			entry->totals[t] += note->totals[t];
 		entry->claiming -= note->places;
+		entry->began += note->places;
+		entry->ended += ended;
+		entry->changes++;
 		limited = entry->limited;
 		SpinLockRelease(&entry->mutex);
-		if (limited && note->counts[GQ_PROCESSING] < note->places)
-			gq_wake(entry, note->places - note->counts[GQ_PROCESSING]);
+		if (limited && ended > 0)
+			gq_runners_wake(entry, Min(ended, PG_INT32_MAX));
 	}
 }
 
@@ -211,7 +234,6 @@ give_back(int level)
 			free_places(notes[i].entry, notes[i].places);
 }
 
-/* Whose tasks were claimed are woken for them by core/xact.c. */
 void
 gq_counts_abort(void)
 {

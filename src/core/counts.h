@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * counts.h
- *	  What a transaction changes in the numbers of tasks, and the places in types
- *	  with max_running that its claims have taken.
+ *	  What a transaction changes in the numbers of tasks, and the places that its
+ *	  claims have taken.
  *
  *-------------------------------------------------------------------------
  */
@@ -19,14 +19,19 @@ extern void gq_count_total(GqType *entry, GqTotal total);
 /* Add what this very transaction has changed so far. */
 extern void gq_count_add_own(const GqType *entry, int64 counts[GQ_STATUSES], int64 totals[GQ_TOTALS]);
 
+/* Take places for n claims, without a limit.  They are given back if the
+ * transaction aborts. */
+extern void gq_places_take_any(GqType *entry, int n);
+
 /*
  * Take a place for a claim, if fewer than max tasks are in processing or about to
- * be; false: all are taken.  It is given back if the transaction aborts.
+ * be; false: all are taken.  `counted`: where shared memory does not know how many
+ * are, the caller does, and there is room.
  */
-extern bool gq_place_take(GqType *entry, int32 max);
+extern bool gq_place_take(GqType *entry, int32 max, bool counted);
 
-/* The claim came to nothing. */
-extern void gq_place_give_back(GqType *entry);
+/* n claims came to nothing. */
+extern void gq_places_give_back(GqType *entry, int n);
 
 /* How many of the type's places are taken, as this transaction counts. */
 extern int64 gq_places_taken(GqType *entry);

@@ -12,10 +12,11 @@
  * surveyed, without it, with more types than it has room for), one transaction
  * at a time claims tasks of the type: it holds a key lock to its end, and counts
  * in the tables.  The others find the type full meanwhile.  Counted is also what
- * a transaction that has not ended, or is prepared, has put into processing.
+ * a transaction that has not ended, or is prepared, is changing.
  *
  * goque.fetch_log holds a row for each fetch from a type with a rate limit.  It is
- * read only to learn what shared memory does not know.
+ * read only to learn what shared memory does not know, uncommitted rows included;
+ * what is learned is everybody's at once, so that needs no lock.
  *
  *-------------------------------------------------------------------------
  */
@@ -115,12 +116,25 @@ gq_limit_forget(void)
 
 /* ---- what is known ---- */
 
-static bool
-lock_type(GqLimit *limit)
+static GqKeyLock
+type_lock(const GqLimit *limit)
 {
 	GqKeyLock	lock = {GQ_LOCK_LIMIT, CStringGetTextDatum(limit->type), CStringGetTextDatum("")};
 
-	if (gq_locks_hold(&lock) || gq_locks_try(&lock))
+	return lock;
+}
+
+/*
+ * Does nobody else claim tasks of the type until this transaction ends?  Who just
+ * looks does not keep others from it.
+ */
+static bool
+lock_type(GqLimit *limit)
+{
+	GqKeyLock	lock = type_lock(limit);
+
+	if (gq_locks_hold(&lock) ||
+		(limit->claiming ? gq_locks_try(&lock) : !gq_key_locks_is_held(&lock)))
 		return true;
 	limit->turns_at = limit->now + LOOK_AGAIN;
 	return false;
@@ -139,6 +153,8 @@ count_running(GqLimit *limit)
 	limit->locked = true;
 	limit->left = lock_type(limit)
 		? limit->max_running - gq_tasks_processing(limit->type) : 0;
+	if (limit->left <= 0)
+		limit->turns_at = limit->now + LOOK_AGAIN;
 }
 
 /* what is read from goque.fetch_log */
@@ -169,25 +185,42 @@ static GqFetches *
 read_log(const char *type, TimestampTz since, int *n)
 {
 	Fetches		fetches = {palloc(sizeof(GqFetches) * 64), 0, 64};
+	TimestampTz now;
 
 	gq_fetch_log_scan(type, since, append_fetch, &fetches);
+	now = GetCurrentTimestamp();
+	for (int i = 0; i < fetches.n; i++) /* a clock that was set back */
+		fetches.items[i].last = Min(fetches.items[i].last, now);
 	*n = fetches.n;
 	return fetches.items;
+}
+
+/* Into shared memory, from where everybody goes on; false: there is no room. */
+static bool
+learn_rate(GqLimit *limit, const GqFetches *fetches, int n)
+{
+	GqKeyLock	lock = type_lock(limit);
+
+	/* whoever holds the lock may be fetching without writing it there */
+	return limit->entry != NULL && limit->claiming &&
+		(gq_locks_hold(&lock) || !gq_key_locks_is_held(&lock)) &&
+		gq_rate_learn(limit->entry, &limit->rate, limit->now, fetches, n);
 }
 
 static int64
 rate_by_log(GqLimit *limit)
 {
+	TimestampTz since = limit->now - limit->rate.period;
 	GqFetches  *fetches;
 	int			n;
 
+	fetches = read_log(limit->type, since, &n);
+	if (learn_rate(limit, fetches, n))
+		return gq_rate_left(limit->entry, &limit->rate, limit->now, &limit->turns_at);
 	if (!lock_type(limit))
 		return 0;
-	fetches = read_log(limit->type, limit->now - limit->rate.period, &n);
-	if (limit->entry != NULL &&
-		gq_rate_learn(limit->entry, limit->now - limit->rate.period, fetches, n))
-		return gq_rate_left(limit->entry, &limit->rate, limit->now, &limit->turns_at);
 	limit->rate_locked = true;
+	fetches = read_log(limit->type, since, &n);
 	return gq_rate_of(fetches, n, &limit->rate, limit->now, &limit->turns_at);
 }
 
@@ -201,7 +234,8 @@ look_at_rate(GqLimit *limit)
 }
 
 GqLimit *
-gq_limit_begin(const char *type, GqType *entry, const GqSettings *settings, TimestampTz now)
+gq_limit_begin(const char *type, GqType *entry, const GqSettings *settings, TimestampTz now,
+			   bool claiming)
 {
 	GqLimit    *limit;
 
@@ -214,6 +248,7 @@ gq_limit_begin(const char *type, GqType *entry, const GqSettings *settings, Time
 	limit->rate.limit = settings->rate_limit;
 	limit->rate.period = settings->rate_period;
 	limit->now = now;
+	limit->claiming = claiming;
 	limit->turns_at = DT_NOEND;
 	return limit;
 }
@@ -243,71 +278,94 @@ gq_limit_is_reached(GqLimit *limit)
 static bool
 take_place(GqLimit *limit)
 {
-	if (limit->max_running == 0)
-		return true;
-	if (limit->locked && limit->left-- <= 0)
-		return false;
-	/* also under the lock: it may be known before this transaction ends */
-	return limit->entry == NULL ||
-		gq_place_take(limit->entry, limit->locked ? PG_INT32_MAX : limit->max_running);
-}
+	int32		max = limit->max_running > 0 ? limit->max_running : PG_INT32_MAX;
+	bool		counted = limit->max_running == 0 || (limit->locked && limit->left > 0);
 
-static void
-give_back_place(GqLimit *limit)
-{
-	if (limit->max_running == 0)
-		return;
-	limit->left++;
-	if (limit->entry != NULL)
-		gq_place_give_back(limit->entry);
+	if (limit->locked && !counted)
+		return false;
+	if (limit->entry != NULL && !gq_place_take(limit->entry, max, counted))
+		return false;
+	limit->left--;
+	return true;
 }
 
 static bool
 take_fetch(GqLimit *limit)
 {
+	RateNote   *note;
+
 	if (limit->rate.limit == 0)
 		return true;
 	if (limit->rate_locked)
 		return limit->rate_left-- > 0;
-	if (limit->entry == NULL || !gq_rate_take(limit->entry, &limit->rate, limit->now))
+	if (limit->entry == NULL)
 		return false;
-	note_of(limit->entry, limit->now)->n++;
+	note = note_of(limit->entry, limit->now);	/* before it is needed: it may
+												 * fail */
+	if (!gq_rate_take(limit->entry, &limit->rate, limit->now))
+		return false;
+	note->n++;
 	return true;
+}
+
+static void
+give_back(GqLimit *limit)
+{
+	limit->left++;
+	if (limit->rate.limit > 0)
+	{
+		limit->rate_left++;
+		if (!limit->rate_locked)
+		{
+			gq_rate_give_back(limit->entry, limit->now, 1);
+			note_of(limit->entry, limit->now)->n--;
+		}
+	}
+	if (limit->entry != NULL)
+		gq_places_give_back(limit->entry, 1);
 }
 
 /* Somebody else took what was left: when is there more? */
 static void
-look_when_rate_turns(GqLimit *limit)
+look_later(GqLimit *limit)
 {
+	limit->turns_at = limit->locked || !running_is_known(limit->entry)
+		? limit->now + LOOK_AGAIN : DT_NOEND;
 	if (limit->rate.limit > 0 && limit->entry != NULL && !limit->rate_locked)
-		(void) gq_rate_left(limit->entry, &limit->rate, limit->now, &limit->turns_at);
+	{
+		TimestampTz turns_at;
+		int64		left = gq_rate_left(limit->entry, &limit->rate, limit->now, &turns_at);
+
+		if (left <= 0)
+			limit->turns_at = left < 0 ? limit->now + LOOK_AGAIN : turns_at;
+	}
 }
 
 bool
 gq_limit_take(GqLimit *limit)
 {
 	gq_claims_flush();
-	if (!take_place(limit))
-		return false;
-	if (take_fetch(limit))
+	if (limit->spare)
+	{
+		limit->spare = false;
 		return true;
-	give_back_place(limit);
-	look_when_rate_turns(limit);
+	}
+	if (take_place(limit))
+	{
+		if (take_fetch(limit))
+			return true;
+		limit->left++;
+		if (limit->entry != NULL)
+			gq_places_give_back(limit->entry, 1);
+	}
+	look_later(limit);
 	return false;
 }
 
 void
-gq_limit_give_back(GqLimit *limit)
+gq_limit_keep(GqLimit *limit)
 {
-	give_back_place(limit);
-	if (limit->rate.limit == 0)
-		return;
-	limit->rate_left++;
-	if (!limit->rate_locked)
-	{
-		gq_rate_give_back(limit->entry, limit->now, 1);
-		note_of(limit->entry, limit->now)->n--;
-	}
+	limit->spare = true;
 }
 
 void
@@ -320,6 +378,9 @@ gq_limit_taken(GqLimit *limit, int64 id)
 void
 gq_limit_end(GqLimit *limit)
 {
+	if (limit->spare)
+		give_back(limit);
+	limit->spare = false;
 	if (limit->taken > 0 && limit->rate.limit > 0)
 		gq_fetch_log_append(limit->type, limit->now, limit->first_id, limit->taken);
 }

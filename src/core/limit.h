@@ -19,6 +19,7 @@ typedef struct GqLimit
 	int32		max_running;	/* 0: none */
 	GqRate		rate;			/* limit 0: none */
 	TimestampTz now;
+	bool		claiming;		/* not just looking: takes the lock if need be */
 
 	bool		locked;			/* nobody else claims tasks of the type: */
 	int64		left;			/* so many are left */
@@ -26,13 +27,14 @@ typedef struct GqLimit
 	int64		rate_left;
 	TimestampTz turns_at;		/* when it may be worth to look again */
 
+	bool		spare;			/* a place was taken and is not used yet */
 	int64		taken;
 	int64		first_id;		/* of those taken */
 } GqLimit;
 
 /* NULL: the type has none. */
 extern GqLimit *gq_limit_begin(const char *type, GqType *entry, const GqSettings *settings,
-							   TimestampTz now);
+							   TimestampTz now, bool claiming);
 
 /* May a task be claimed, as far as one can tell without claiming it? */
 extern bool gq_limit_is_reached(GqLimit *limit);
@@ -40,11 +42,11 @@ extern bool gq_limit_is_reached(GqLimit *limit);
 /* Take the place of one claim; false: none is left. */
 extern bool gq_limit_take(GqLimit *limit);
 
-/* That claim came to nothing; or it came to this task. */
-extern void gq_limit_give_back(GqLimit *limit);
+/* That claim came to nothing, the place is for the next; or it came to this task. */
+extern void gq_limit_keep(GqLimit *limit);
 extern void gq_limit_taken(GqLimit *limit, int64 id);
 
-/* The fetch is at its end: write down what it took. */
+/* The fetch is at its end: write down what it took, give back what it did not. */
 extern void gq_limit_end(GqLimit *limit);
 
 /* Why a type is at its limit, for people. */

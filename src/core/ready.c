@@ -78,7 +78,6 @@ add_branch(GqReadyScan *scan, Datum type, GqType *entry, GqLimit *limit, int num
 	GqBranch   *branch = make_branch(scan, type, entry, number, frontier, since);
 
 	branch->limit = limit;
-
 	if (frontier->complete && !gq_branch_next_start(branch, PG_INT16_MIN, &branch->position))
 	{
 		pfree(branch);
@@ -101,7 +100,7 @@ is_full(GqReadyScan *scan, GqLimit *limit)
 }
 
 static void
-add_type(GqReadyScan *scan, const char *name)
+add_type(GqReadyScan *scan, const char *name, bool claiming)
 {
 	const GqSettings *settings;
 	GqLimit    *limit;
@@ -114,7 +113,7 @@ add_type(GqReadyScan *scan, const char *name)
 	settings = gq_settings(name);
 	if (settings->paused)
 		return;
-	limit = gq_limit_begin(name, entry, settings, scan->now);
+	limit = gq_limit_begin(name, entry, settings, scan->now, claiming);
 	if (limit != NULL && is_full(scan, limit))
 		return;
 	if (entry != NULL)
@@ -157,7 +156,7 @@ make_scan(TimestampTz now)
 }
 
 GqReadyScan *
-gq_ready_begin(char **types, int ntypes, TimestampTz now)
+gq_ready_begin(char **types, int ntypes, TimestampTz now, bool claiming)
 {
 	GqReadyScan *scan = make_scan(now);
 	MemoryContext old = MemoryContextSwitchTo(scan->context);
@@ -165,7 +164,7 @@ gq_ready_begin(char **types, int ntypes, TimestampTz now)
 	if (ntypes == 0)
 		types = gq_types_in_use(&ntypes);
 	for (int i = 0; i < ntypes; i++)
-		add_type(scan, types[i]);
+		add_type(scan, types[i], claiming);
 	take_snapshot(scan);
 	MemoryContextSwitchTo(old);
 	return scan;

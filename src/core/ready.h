@@ -17,9 +17,10 @@ typedef struct GqReadyScan GqReadyScan;
 
 /*
  * Begin a scan over the ready tasks of these types as of `now`.  ntypes 0:
- * every type that has tasks.  Paused types have none.
+ * every type that has tasks.  Paused types have none, nor those that have reached
+ * a limit.  claiming: to take what is found, not just to look.
  */
-extern GqReadyScan *gq_ready_begin(char **types, int ntypes, TimestampTz now);
+extern GqReadyScan *gq_ready_begin(char **types, int ntypes, TimestampTz now, bool claiming);
 
 /*
  * The best task that was not returned yet; false: there is none.  It stays

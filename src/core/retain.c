@@ -369,6 +369,9 @@ gq_clean_all(const char *type, TimestampTz now)
 		was_empty[g] = type == NULL && census.changed + census.needed + census.over == 0;
 	}
 	if (type == NULL)
+	{
+		gq_fetch_log_thin();
 		turn_ring_by_hand(was_empty, now);
+	}
 	return deleted;
 }

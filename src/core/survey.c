@@ -37,7 +37,9 @@
 #include "core/stranded.h"
 #include "shared/delays.h"
 #include "shared/leases.h"
+#include "shared/runners.h"
 #include "shared/shmem.h"
+#include "shared/window.h"
 #include "store/prepared.h"
 #include "store/ring.h"
 #include "store/types_in_use.h"
@@ -45,12 +47,17 @@
 #define CHECK_INTERVAL (60 * USECS_PER_SEC)
 #define RETRY_INTERVAL (1 * USECS_PER_SEC)
 #define ALIGN_ATTEMPTS 200		/* a millisecond apart */
+#define LIMITED_ATTEMPTS 20
 
 /* the numbers of one type: at the snapshot's moment, and counted with it */
 typedef struct Tally
 {
 	GqType	   *entry;			/* the hash key */
-	uint32		doubts;			/* GqType.doubts at that moment */
+	uint32		doubts;			/* GqType.doubts before */
+	uint64		changes;		/* ... and others, at that moment */
+	uint64		began;
+	uint64		ended;			/* when all that the snapshot sees was told */
+	bool		quiet;			/* nothing changed in between */
 	int64		base[GQ_STATUSES];
 	int64		counted[GQ_STATUSES];
 } Tally;
@@ -110,11 +117,22 @@ tally_of(HTAB *tallies, GqType *entry)
 
 	if (!found)
 	{
-		tally->doubts = 0;
-		memset(tally->base, 0, sizeof(tally->base));
-		memset(tally->counted, 0, sizeof(tally->counted));
+		/* an entry made since: nothing was told of it before */
+		memset(tally, 0, sizeof(Tally));
+		tally->entry = entry;
+		tally->quiet = true;
 	}
 	return tally;
+}
+
+static void
+note_doubts(GqType *entry, void *arg)
+{
+	Tally	   *tally = tally_of(arg, entry);
+
+	SpinLockAcquire(&entry->mutex);
+	tally->doubts = entry->doubts;
+	SpinLockRelease(&entry->mutex);
 }
 
 static void
@@ -124,27 +142,60 @@ note_base(GqType *entry, void *arg)
 
 	SpinLockAcquire(&entry->mutex);
 	memcpy(tally->base, entry->counts, sizeof(tally->base));
-	tally->doubts = entry->doubts;
+	tally->changes = entry->changes;
+	tally->began = entry->began;
 	SpinLockRelease(&entry->mutex);
 }
 
+static void
+note_end(GqType *entry, void *arg)
+{
+	Tally	   *tally = tally_of(arg, entry);
+
+	SpinLockAcquire(&entry->mutex);
+	tally->quiet = entry->changes == tally->changes;
+	tally->ended = entry->ended;
+	SpinLockRelease(&entry->mutex);
+}
+
+static bool
+limited_are_quiet(HTAB *tallies)
+{
+	HASH_SEQ_STATUS status;
+	Tally	   *tally;
+	bool		quiet = true;
+
+	hash_seq_init(&status, tallies);
+	while ((tally = hash_seq_search(&status)) != NULL)
+		if (tally->entry->limited && !tally->quiet)
+			quiet = false;
+	return quiet;
+}
+
 /*
- * A snapshot, and the numbers as they are for it; the best effort if there are
- * transactions without a pause.
+ * A snapshot, and the numbers as they are for it.  If there are transactions
+ * without a pause, at least those of types with a limit; or the best effort.
+ * *told: all that it sees was told before note_end.
  */
 static Snapshot
-take_aligned_snapshot(HTAB *tallies, DelayTallies *delays)
+take_aligned_snapshot(HTAB *tallies, DelayTallies *delays, bool *told)
 {
 	for (int i = 0;; i++)
 	{
-		uint64		applied = pg_atomic_read_u64(&gq_shared->counts_applied);
-		Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
+		uint64		before;
+		uint64		after;
+		Snapshot	snapshot;
+		bool		aligned;
 
+		(void) gq_windows_are_closed(&before);
 		gq_each_type(note_base, tallies);
+		snapshot = RegisterSnapshot(GetLatestSnapshot());
 		delays->base = gq_delays_copy(&delays->nbase);
-		pg_memory_barrier();
-		if ((pg_atomic_read_u32(&gq_shared->counting) == 0 &&
-			 pg_atomic_read_u64(&gq_shared->counts_applied) == applied) || i == ALIGN_ATTEMPTS)
+		aligned = gq_windows_are_closed(&after) && after == before;
+		*told = aligned || gq_windows_drain();
+		gq_each_type(note_end, tallies);
+		if (aligned || i == ALIGN_ATTEMPTS || !*told ||
+			(i >= LIMITED_ATTEMPTS && limited_are_quiet(tallies)))
 			return snapshot;
 		UnregisterSnapshot(snapshot);
 		pfree(delays->base);
@@ -208,19 +259,46 @@ count_generation(int number, HTAB *tallies, HTAB *delays, Snapshot snapshot)
 	gq_generation_close(generation);
 }
 
+/*
+ * How many run: claims that the snapshot may see count twice at worst, and ends
+ * that it may not see do not count; so it is never too few.
+ */
+static int64
+running_now(const GqType *entry, const Tally *tally)
+{
+	return tally->counted[GQ_PROCESSING] + (int64) (entry->began - tally->began) -
+		(int64) (entry->ended - tally->ended);
+}
+
 static void
-publish_tally(const Tally *tally)
+publish_tally(const Tally *tally, bool told)
 {
 	GqType	   *entry = tally->entry;
+	bool		certain;
+	int64		freed;
 
 	SpinLockAcquire(&entry->mutex);
+	certain = entry->doubts == tally->doubts;
+	freed = entry->counts[GQ_PROCESSING] + entry->prepared_claims;
 	for (int s = 0; s < GQ_STATUSES; s++)
-		entry->counts[s] += tally->counted[s] - tally->base[s];
-	entry->counted = entry->doubts == tally->doubts;
+		if (s != GQ_PROCESSING || !told)
+			entry->counts[s] += tally->counted[s] - tally->base[s];
+	if (told)
+		entry->counts[GQ_PROCESSING] = running_now(entry, tally);
+	if (!told)
+		entry->running_known = false;
+	else if (certain)
+	{
+		entry->running_known = true;
+		entry->prepared_claims = 0;
+	}
+	entry->counted = certain && (!entry->limited || (told && tally->quiet));
 	entry->delays_lost = false;
-	entry->running_known = true;
-	entry->prepared_claims = 0;
+	freed -= entry->counts[GQ_PROCESSING] + entry->prepared_claims;
+	if (!entry->limited)
+		freed = 0;
 	SpinLockRelease(&entry->mutex);
+	gq_runners_wake(entry, Min(freed, PG_INT32_MAX));
 }
 
 /* After the tallies: there may be no room for all of it. */
@@ -253,11 +331,11 @@ make_table(const char *name, Size keysize, Size entrysize)
 
 /* False: a generation was emptied meanwhile, and its tasks not seen. */
 static bool
-survey(void)
+survey(HTAB *tallies)
 {
-	HTAB	   *tallies = make_table("goque survey", sizeof(GqType *), sizeof(Tally));
 	DelayTallies delays = {.counted = make_table("goque delays", sizeof(GqSpan), sizeof(GqDelay))};
-	Snapshot	snapshot = take_aligned_snapshot(tallies, &delays);
+	bool		told;
+	Snapshot	snapshot = take_aligned_snapshot(tallies, &delays, &told);
 	HASH_SEQ_STATUS status;
 	Tally	   *tally;
 	bool		complete;
@@ -272,12 +350,33 @@ survey(void)
 	{
 		hash_seq_init(&status, tallies);
 		while ((tally = hash_seq_search(&status)) != NULL)
-			publish_tally(tally);
+			publish_tally(tally, told);
 		publish_delays(tallies, &delays);
 	}
-	hash_destroy(tallies);
 	hash_destroy(delays.counted);
 	pfree(delays.base);
+	return complete;
+}
+
+/*
+ * Numbers cannot be known before the last prepared transaction has ended.  Doubts
+ * are read before that is asked: one that was prepared and committed between the
+ * two would go unnoticed.
+ */
+static bool
+survey_if_possible(void)
+{
+	HTAB	   *tallies = make_table("goque survey", sizeof(GqType *), sizeof(Tally));
+	bool		complete = true;
+
+	gq_each_type(note_doubts, tallies);
+	if (!gq_prepared_pending())
+	{
+		complete = survey(tallies);
+		if (complete)
+			gq_types_set_surveyed(gq_instance(), true);
+	}
+	hash_destroy(tallies);
 	return complete;
 }
 
@@ -316,13 +415,8 @@ gq_duty_check(TimestampTz now)
 	/* of transactions that were prepared before a crash nothing is known */
 	bool		all = !gq_types_are_surveyed(gq_instance());
 
-	/* numbers cannot be known before the last prepared transaction has ended */
-	if (numbers_are_in_doubt() && !gq_prepared_pending())
-	{
-		if (!survey())
-			return now + RETRY_INTERVAL;
-		gq_types_set_surveyed(gq_instance(), true);
-	}
+	if (numbers_are_in_doubt() && !survey_if_possible())
+		return now + RETRY_INTERVAL;
 	types = gq_types_in_use(&ntypes);
 	for (int i = 0; i < ntypes; i++)
 	{

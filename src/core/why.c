@@ -342,7 +342,7 @@ static int
 count_before(const GqTask *task, TimestampTz now)
 {
 	char	   *type = gq_task_type(task);
-	GqReadyScan *scan = gq_ready_begin(&type, 1, now);
+	GqReadyScan *scan = gq_ready_begin(&type, 1, now, false);
 	GqGeneration *generation;
 	GqType	   *entry;
 	GqTask		other;

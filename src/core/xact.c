@@ -47,6 +47,7 @@
 #include "shared/runners.h"
 #include "shared/shmem.h"
 #include "shared/wakeup.h"
+#include "shared/window.h"
 #include "store/relations.h"
 
 /* how far back a note is looked for that a new one can be added to */
@@ -84,7 +85,6 @@ static Notes taken_notes;
 static Notes lease_notes;
 
 static Oid	noted_instance;
-static bool in_count_window;
 static bool wake_all;
 static bool announce;
 static uint32 forget_generations;	/* bit per generation */
@@ -270,29 +270,6 @@ give_back_taken(void)
 	wake_for(&taken_notes);
 }
 
-/*
- * Numbers change in two steps, commit and then here.  Whoever counts the tables
- * must know when no transaction is between the two.
- */
-static void
-enter_count_window(void)
-{
-	if ((!gq_counts_noted() && !gq_delays_noted()) || in_count_window)
-		return;
-	pg_atomic_fetch_add_u32(&gq_shared->counting, 1);
-	in_count_window = true;
-}
-
-static void
-leave_count_window(void)
-{
-	if (!in_count_window)
-		return;
-	pg_atomic_fetch_add_u64(&gq_shared->counts_applied, 1);
-	pg_atomic_fetch_sub_u32(&gq_shared->counting, 1);
-	in_count_window = false;
-}
-
 /* At a commit, those that ended; at an abort, from a nesting level on, those
  * that began. */
 static void
@@ -365,7 +342,7 @@ tell_committed(void)
 	}
 	gq_counts_commit();
 	gq_delays_commit();
-	leave_count_window();
+	gq_window_leave();
 	enter_late_leases();
 	remove_leases(false, 0);
 	wake_for(&ready_notes);
@@ -433,7 +410,8 @@ transaction_ends(XactEvent event, void *arg)
 		case XACT_EVENT_PRE_COMMIT:
 			gq_settle_rest();
 			gq_claim_commit_choose();
-			enter_count_window();
+			if (gq_counts_noted() || gq_delays_noted())
+				gq_window_enter();
 			break;
 		case XACT_EVENT_COMMIT:
 			gq_claim_commit_done(true);
@@ -442,9 +420,9 @@ transaction_ends(XactEvent event, void *arg)
 			break;
 		case XACT_EVENT_ABORT:
 			gq_claim_commit_done(false);
-			leave_count_window();
-			gq_counts_abort();
+			gq_window_leave();
 			gq_limit_abort();
+			gq_counts_abort();
 			remove_leases(true, 0);
 			give_back_taken();
 			forget_notes();
@@ -484,8 +462,8 @@ subtransaction_aborts(int level)
 	remove_leases(true, level);
 	while (lease_notes.n > 0 && leases[lease_notes.n - 1].level >= level)
 		lease_notes.n--;
-	gq_counts_abort_sub(level);
 	gq_limit_abort_sub(level);
+	gq_counts_abort_sub(level);
 	gq_delays_abort_sub(level);
 	give_back_taken();
 }

@@ -5,12 +5,16 @@
  *
  * A rate holds for any interval of the length of its period, so it is told by
  * the times of the fetches.  A log of a fixed size keeps them for each such
- * type, for a fixed number of types.  Fetches that lie closer together than a
- * 200th of the period are kept as one, and leave the period with the last of
- * them: never too early, and late by no more than that.
+ * type, for a fixed number of types.  Where the limit is above 200, fetches that
+ * lie closer together than a 200th of the period are kept as one, and leave the
+ * period with the last of them: never too early, and late by no more than that.
  *
  * What is kept here is also in goque.fetch_log, written by the claims
- * themselves: from there a type is learned after a start (core/limit.c).
+ * themselves: from there a type is learned after a start (core/limit.c), or what
+ * lies further back than this log, when its period becomes longer.
+ *
+ * A clock that was set back leaves fetches that seem to be still to come; they are
+ * taken for fetches of just now, so that the type waits for one period at most.
  *
  * Locks: gq_shared->rates_lock guards everything.
  *
@@ -74,6 +78,23 @@ find_complete(GqType *entry, const GqRate *rate, TimestampTz now)
 	return log != NULL && log->since <= now - rate->period ? log : NULL;
 }
 
+/*
+ * Is the clock behind what was read from it before?  `now` may be read a moment
+ * ago, so it is read again.
+ */
+static void
+mind_clock(RateLog *log, TimestampTz now)
+{
+	if (log->n == 0 || log->entries[log->n - 1].last <= now)
+		return;
+	now = GetCurrentTimestamp();
+	for (int i = log->n - 1; i >= 0 && log->entries[i].last > now; i--)
+	{
+		log->entries[i].first = Min(log->entries[i].first, now);
+		log->entries[i].last = now;
+	}
+}
+
 int64
 gq_rate_of(const GqFetches *fetches, int n, const GqRate *rate, TimestampTz now,
 		   TimestampTz *turns_at)
@@ -96,10 +117,13 @@ gq_rate_left(GqType *entry, const GqRate *rate, TimestampTz now, TimestampTz *tu
 	RateLog    *log;
 	int64		left = -1;
 
-	LWLockAcquire(gq_shared->rates_lock, LW_SHARED);
+	LWLockAcquire(gq_shared->rates_lock, LW_EXCLUSIVE);
 	log = find_complete(entry, rate, now);
 	if (log != NULL)
+	{
+		mind_clock(log, now);
 		left = gq_rate_of(log->entries, log->n, rate, now, turns_at);
+	}
 	LWLockRelease(gq_shared->rates_lock);
 	return left;
 }
@@ -111,53 +135,64 @@ drop_oldest(RateLog *log, int n)
 	memmove(log->entries, log->entries + n, sizeof(GqFetches) * log->n);
 }
 
+/* Room for one more: without those that have left the period, else two are one. */
 static void
-append(RateLog *log, const GqRate *rate, TimestampTz at)
+make_room(RateLog *log, TimestampTz since)
+{
+	int			old = 0;
+
+	if (log->n < MAX_ENTRIES)
+		return;
+	while (old < log->n && log->entries[old].last <= since)
+		old++;
+	if (old > 0)
+		log->since = Max(log->since, log->entries[old - 1].last + 1);
+	else
+	{
+		log->entries[1].first = log->entries[0].first;
+		log->entries[1].n += log->entries[0].n;
+		old = 1;
+	}
+	drop_oldest(log, old);
+}
+
+static void
+append(RateLog *log, const GqRate *rate, GqFetches fetches)
 {
 	GqFetches  *last = log->n > 0 ? &log->entries[log->n - 1] : NULL;
-	int			old = 0;
+	int64		part = rate->limit > PARTS ? rate->period / PARTS : 1;
 
 	/* clocks of two processes may be read in another order */
 	if (last != NULL)
-		at = Max(at, last->last);
-	if (last != NULL && (at - last->first < rate->period / PARTS || at == last->last))
 	{
-		last->last = at;
-		last->n++;
+		fetches.first = Max(fetches.first, last->last);
+		fetches.last = Max(fetches.last, last->last);
+	}
+	if (last != NULL && (fetches.last - last->first < part || fetches.last == last->last))
+	{
+		last->last = fetches.last;
+		last->n += fetches.n;
 		return;
 	}
-	if (log->n == MAX_ENTRIES)
-	{
-		while (old < log->n && log->entries[old].last <= at - rate->period)
-			old++;
-		if (old == 0)			/* of a longer period that was learned */
-		{
-			log->entries[1].first = log->entries[0].first;
-			log->entries[1].n += log->entries[0].n;
-			old = 1;
-		}
-		else
-			log->since = Max(log->since, log->entries[old - 1].last + 1);
-		drop_oldest(log, old);
-	}
-	log->entries[log->n++] = (GqFetches)
-	{
-		at, at, 1
-	};
+	make_room(log, fetches.last - rate->period);
+	log->entries[log->n++] = fetches;
 }
 
 bool
 gq_rate_take(GqType *entry, const GqRate *rate, TimestampTz now)
 {
+	GqFetches	fetch = {now, now, 1};
 	TimestampTz turns_at;
 	RateLog    *log;
 	bool		taken;
 
 	LWLockAcquire(gq_shared->rates_lock, LW_EXCLUSIVE);
 	log = find_complete(entry, rate, now);
+	if (log != NULL)
+		mind_clock(log, now);
 	taken = log != NULL && gq_rate_of(log->entries, log->n, rate, now, &turns_at) > 0;
 	if (taken)
-		append(log, rate, now);
+		append(log, rate, fetch);
 	LWLockRelease(gq_shared->rates_lock);
 	return taken;
 }
@@ -180,8 +215,29 @@ gq_rate_give_back(GqType *entry, TimestampTz at, int64 n)
 	LWLockRelease(gq_shared->rates_lock);
 }
 
+/*
+ * Begin with those that were learned, and go on with what the log has: a fetch
+ * that is going on is not in the tables yet.
+ */
+static void
+rebuild(RateLog *log, const GqRate *rate, TimestampTz now, const GqFetches *fetches, int n)
+{
+	GqFetches	kept[MAX_ENTRIES];
+	int			nkept = log->n;
+	TimestampTz since = log->since;
+
+	memcpy(kept, log->entries, sizeof(GqFetches) * nkept);
+	log->since = now - rate->period;
+	log->n = 0;
+	for (int i = 0; i < n && fetches[i].last < since; i++)
+		append(log, rate, fetches[i]);
+	for (int i = 0; i < nkept; i++)
+		append(log, rate, kept[i]);
+	mind_clock(log, now);
+}
+
 bool
-gq_rate_learn(GqType *entry, TimestampTz since, const GqFetches *fetches, int n)
+gq_rate_learn(GqType *entry, const GqRate *rate, TimestampTz now, const GqFetches *fetches, int n)
 {
 	RateLog    *log;
 
@@ -189,16 +245,14 @@ gq_rate_learn(GqType *entry, TimestampTz since, const GqFetches *fetches, int n)
 	log = find_log(entry);
 	if (log == NULL)
 		log = find_log(NULL);
-	if (log != NULL)
+	if (log != NULL && log->type == NULL)
 	{
 		log->type = entry;
-		log->since = since;
-		log->n = Min(n, MAX_ENTRIES);
-		/* the youngest; older ones are counted with the first of them */
-		memcpy(log->entries, fetches + (n - log->n), sizeof(GqFetches) * log->n);
-		for (int i = 0; i < n - log->n; i++)
-			log->entries[0].n += fetches[i].n;
+		log->since = DT_NOEND;
+		log->n = 0;
 	}
+	if (log != NULL)
+		rebuild(log, rate, now, fetches, n);
 	LWLockRelease(gq_shared->rates_lock);
 	return log != NULL;
 }

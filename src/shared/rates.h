@@ -39,8 +39,10 @@ extern bool gq_rate_take(GqType *entry, const GqRate *rate, TimestampTz now);
 /* n fetches at `at` were taken back. */
 extern void gq_rate_give_back(GqType *entry, TimestampTz at, int64 n);
 
-/* All fetches since `since`, in their order; false: there is no room for them. */
-extern bool gq_rate_learn(GqType *entry, TimestampTz since, const GqFetches *fetches, int n);
+/* All fetches that the rate asks for at `now`, in their order; false: there is no
+ * room for them. */
+extern bool gq_rate_learn(GqType *entry, const GqRate *rate, TimestampTz now,
+						  const GqFetches *fetches, int n);
 
 /* Of a type that is given back. */
 extern void gq_rate_forget(GqType *entry);

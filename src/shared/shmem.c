@@ -31,6 +31,7 @@
 #include "shared/totals_file.h"
 #include "shared/types.h"
 #include "shared/wait_lines.h"
+#include "shared/window.h"
 
 #define TRANCHE "goque"
 #define NLOCKS (7 + GQ_LEASE_PARTITIONS)
@@ -55,6 +56,7 @@ request(void)
 	RequestAddinShmemSpace(MAXALIGN(sizeof(GqShared)));
 	RequestAddinShmemSpace(gq_databases_shmem_size());
 	RequestAddinShmemSpace(gq_types_shmem_size());
+	RequestAddinShmemSpace(gq_windows_shmem_size());
 	RequestAddinShmemSpace(gq_lines_shmem_size());
 	RequestAddinShmemSpace(gq_awaited_shmem_size());
 	RequestAddinShmemSpace(gq_leases_shmem_size());
@@ -90,9 +92,7 @@ init_root(GqShared *shared)
 	shared->rates_lock = &locks[6].lock;
 	shared->lease_locks = &locks[7];
 	pg_atomic_init_u64(&shared->next_token, random_first_token());
-	pg_atomic_init_u32(&shared->counting, 0);
 	pg_atomic_init_u32(&shared->settings_changes, 0);
-	pg_atomic_init_u64(&shared->counts_applied, 0);
 	shared->started_at = GetCurrentTimestamp();
 }
 
@@ -110,6 +110,7 @@ startup(void)
 		init_root(gq_shared);
 	gq_databases_shmem_init();
 	gq_types_shmem_init();
+	gq_windows_shmem_init();
 	gq_lines_shmem_init();
 	gq_awaited_shmem_init();
 	gq_leases_shmem_init();

@@ -41,9 +41,6 @@ typedef struct GqShared
 	LWLock	   *rates_lock;
 	LWLockPadded *lease_locks;	/* GQ_LEASE_PARTITIONS of them */
 	pg_atomic_uint64 next_token;	/* starts at random, see core/token.c */
-	pg_atomic_uint32 counting;	/* transactions between their commit and their
-								 * change of GqType.counts */
-	pg_atomic_uint64 counts_applied;	/* such changes ever */
 	pg_atomic_uint32 settings_changes;	/* commits that changed goque.settings */
 	TimestampTz started_at;		/* of the server, by our hook */
 } GqShared;

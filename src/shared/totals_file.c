@@ -42,7 +42,7 @@
 
 #define TOTALS_FILE PGSTAT_STAT_PERMANENT_DIRECTORY "/goque.stat"
 #define TOTALS_TMP_FILE TOTALS_FILE ".tmp"
-#define TOTALS_MAGIC 0x47715404 /* the last byte is the format's version */
+#define TOTALS_MAGIC 0x47715405 /* the last byte is the format's version */
 
 typedef struct Header
 {
@@ -66,7 +66,7 @@ typedef struct Record
 	GqKey		prepared_key;
 	bool		counted;
 	bool		running_known;
-	int32		prepared_claims;
+	int64		prepared_claims;
 	bool		delays_lost;
 	int64		counts[GQ_STATUSES];
 	int64		totals[GQ_TOTALS];

@@ -170,7 +170,7 @@ reset_entry(GqType *entry)
 	entry->prepared = 0;
 	entry->full_check_at = 0;
 	entry->counted = entry->running_known = entry->limited = entry->delays_lost = false;
-	entry->claiming = entry->prepared_claims = 0;
+	entry->claiming = entry->prepared_claims = entry->changes = entry->began = entry->ended = 0;
 	memset(entry->counts, 0, sizeof(entry->counts));
 	memset(entry->totals, 0, sizeof(entry->totals));
 	entry->last_fetch_at = 0;

@@ -127,9 +127,13 @@ typedef struct GqType
 								 * earliest */
 	bool		counted;		/* counts[] is true of the tables */
 	bool		running_known;	/* ... or counts[GQ_PROCESSING] is no less */
-	bool		limited;		/* places in it were asked for */
-	int32		claiming;		/* places of claims not committed yet */
-	int32		prepared_claims;	/* ... of prepared transactions, perhaps */
+	bool		limited;		/* it had a limit since the server started:
+								 * somebody may wait for a place */
+	int64		claiming;		/* places of claims not committed yet */
+	int64		prepared_claims;	/* ... of prepared transactions, perhaps */
+	uint64		changes;		/* commits that moved counts[] */
+	uint64		began;			/* claims, and ends of what was in processing, */
+	uint64		ended;			/* in those commits */
 	bool		delays_lost;	/* shared/delays.c had no room for it */
 	uint32		doubts;			/* how often that was called off */
 	int64		counts[GQ_STATUSES];

@@ -63,11 +63,13 @@ gq_fetch_log_scan(const char *type, TimestampTz since, void (*fn) (TimestampTz a
 {
 	Relation	rel = table_open(gq_relid(GQ_REL_FETCH_LOG), AccessShareLock);
 	Relation	index = index_open(gq_relid(GQ_REL_FETCH_LOG_PKEY), AccessShareLock);
-	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	SnapshotData dirty;
 	TupleTableSlot *slot = table_slot_create(rel, NULL);
-	IndexScanDesc scan = gq_index_beginscan(rel, index, snapshot, 2);
+	IndexScanDesc scan = gq_index_beginscan(rel, index, &dirty, 2);
 	ScanKeyData keys[2];
 
+	/* what is not committed yet, or prepared, counts too */
+	InitDirtySnapshot(dirty);
 	ScanKeyEntryInitialize(&keys[0], 0, ATT_TYPE, BTEqualStrategyNumber, TEXTOID, C_COLLATION_OID,
 						   F_TEXTEQ, CStringGetTextDatum(type));
 	ScanKeyEntryInitialize(&keys[1], 0, ATT_FETCHED_AT, BTGreaterStrategyNumber, TIMESTAMPTZOID,
@@ -83,7 +85,6 @@ gq_fetch_log_scan(const char *type, TimestampTz since, void (*fn) (TimestampTz a
 	}
 	index_endscan(scan);
 	ExecDropSingleTupleTableSlot(slot);
-	UnregisterSnapshot(snapshot);
 	index_close(index, AccessShareLock);
 	table_close(rel, AccessShareLock);
 }
@@ -98,8 +99,10 @@ gq_fetch_log_thin(void)
 	if (is_void)
 		return;
 	SPI_connect();
+	/* in seconds, since a month of a period is 30 days */
 	if (SPI_execute("DELETE FROM goque.fetch_log WHERE fetched_at < pg_catalog.clock_timestamp()"
-					" - coalesce((SELECT pg_catalog.max(rate_period) FROM goque.settings), '0')",
+					" - pg_catalog.make_interval(secs => greatest(60, (SELECT pg_catalog.max("
+					"extract(epoch FROM rate_period)) FROM goque.settings))::float8)",
 					false, 0) != SPI_OK_DELETE)
 		elog(ERROR, "goque.fetch_log could not be thinned");
 	SPI_finish();

@@ -31,6 +31,7 @@
 #include "access/table.h"
 #include "access/transam.h"
 #include "access/xact.h"
+#include "access/xlog.h"
 #include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
 #include "executor/executor.h"
@@ -254,6 +255,20 @@ gq_key_locks_try(const GqKeyLock *lock)
 	}
 	close_table(&table);
 	return taken;
+}
+
+bool
+gq_key_locks_is_held(const GqKeyLock *lock)
+{
+	LockTable	table;
+	bool		held;
+
+	if (RecoveryInProgress())
+		return false;
+	open_table(&table);
+	held = sweep(&table, lock);
+	close_table(&table);
+	return held;
 }
 
 /* ---- the keeper ---- */

@@ -32,6 +32,9 @@ extern void gq_key_locks_take(const GqKeyLock *locks, int64 n);
 /* Take one if it is free; never waits. */
 extern bool gq_key_locks_try(const GqKeyLock *lock);
 
+/* Does another transaction hold it?  For who takes none: also on a standby. */
+extern bool gq_key_locks_is_held(const GqKeyLock *lock);
+
 /* Give back the space of past locks if there is much of it, and nobody holds
  * one: for the keeper, whose transaction holds none.  False: come again. */
 extern bool gq_key_locks_shrink(void);

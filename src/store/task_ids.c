@@ -12,6 +12,7 @@
 
 #include "access/nbtree.h"
 #include "access/htup_details.h"
+#include "access/transam.h"
 #include "access/xact.h"
 #include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
@@ -65,7 +66,9 @@ is_being_changed(TupleTableSlot *slot)
 	if ((header->t_infomask & HEAP_XMAX_INVALID) || HEAP_XMAX_IS_LOCKED_ONLY(header->t_infomask))
 		return false;
 	xid = HeapTupleHeaderGetUpdateXid(header);
-	return TransactionIdIsInProgress(xid) && !TransactionIdIsCurrentTransactionId(xid);
+	/* or somebody did, whom the snapshot does not see */
+	return !TransactionIdIsCurrentTransactionId(xid) &&
+		(TransactionIdIsInProgress(xid) || TransactionIdDidCommit(xid));
 }
 
 static bool
@@ -152,15 +155,34 @@ gq_task_ids(const char *type, GqStatus status, const char *error_like, int64 max
 	return search.ids;
 }
 
+/* What a transaction that has not ended both added and changed, which no snapshot
+ * sees. */
+static void
+search_uncommitted(Search *search)
+{
+	SnapshotData dirty;
+
+	InitDirtySnapshot(dirty);
+	search->or_changing = false;
+	for (int g = 0; g < GQ_GENERATIONS; g++)
+		if (!gq_generation_is_void(g))
+			search_generation(search, g, &dirty);
+	qsort(search->ids, search->n, sizeof(int64), compare_ids);
+}
+
 int64
 gq_tasks_processing(const char *type)
 {
 	Search		search = {.type = type,.status = GQ_PROCESSING,.or_changing = true};
+	int64		n = 0;
 
 	search_all(&search);
+	search_uncommitted(&search);
+	for (int64 i = 0; i < search.n; i++)
+		n += i == 0 || search.ids[i] != search.ids[i - 1];
 	if (search.ids != NULL)
 		pfree(search.ids);
-	return search.n;
+	return n;
 }
 
 int64 *

@@ -94,3 +94,14 @@ SELECT pg_temp.refused($$SELECT goque_configure('limits.places', rate_period => 
 SELECT max_running, rate_limit, rate_period FROM goque.task_types WHERE type = 'limits.places';
 
 SELECT goque_unconfigure(type) FROM goque.task_types WHERE type LIKE 'limits.%' AND configured;
+
+-- the cleaner leaves what a period still reaches back to, the default one too
+SELECT goque_configure('limits.kept', rate_limit => 2);
+SELECT count(*) FROM goque_add_many('limits.kept', array_fill('{}'::jsonb, '{2}'));
+SELECT count(*) FROM goque_fetch('limits.kept', 2);
+SELECT goque_clean() >= 0;
+SELECT n FROM goque.fetch_log WHERE type = 'limits.kept';
+UPDATE goque.fetch_log SET fetched_at = fetched_at - interval '1 h';
+SELECT goque_clean() >= 0;
+SELECT count(*) FROM goque.fetch_log;
+SELECT goque_unconfigure('limits.kept');

@@ -59,6 +59,25 @@ is(fetched($s, 'r'), '0', 'the rate is remembered');
 GoqueNode::wait_until($node, q{SELECT every(counted) FROM goque.type_counters()});
 is(fetched($s, 'm'), '0', 'still, when they were counted');
 
+# ---- prepared claims over a crash, before and after they have ended (F8) ----
+
+$s->query(q{SELECT goque_configure('p', max_running => 4, timeout => '1 h');
+	SELECT goque_configure('q', rate_limit => 3, rate_period => '1 h', timeout => '1 h');
+	SELECT count(*) FROM unnest('{p,q}'::text[]) t, LATERAL goque_add_many(t, array_fill('{}'::jsonb, '{20}'))});
+$other = GoqueSession->new($node);
+is($s->query(q{BEGIN; SELECT count(*) FROM goque_fetch('p'); SELECT count(*) FROM goque_fetch('q');
+	SELECT count(goque_add('p', priority => -1)); SELECT count(*) FROM goque_fetch('p');
+	PREPARE TRANSACTION 'limits'}), "1\n1\n1\n1", 'claims that are prepared, one of a task that no other sees');
+kill 'KILL', $other->pid;
+$_->kill_client for $s, $other;
+GoqueNode::wait_alive($node);
+$s = GoqueSession->new($node);
+is(fetched($s, 'p'), '2', 'the prepared claims have their places');
+is(fetched($s, 'q'), '2', '... and fetches');
+$s->query(q{COMMIT PREPARED 'limits'});
+is(fetched($s, $_), '0', "no more of $_") for 'p', 'q';
+is($s->query(q{SELECT count(*) FROM goque.tasks WHERE type = 'p' AND status = 'processing'}), '4', 'as many as max_running');
+
 # ---- sleepers ----
 
 my $log_offset = -s $node->logfile;
@@ -123,6 +142,15 @@ BEGIN
 	END LOOP;
 END $$
 SQL
+
+# the tables are counted while others claim and finish
+$s->query('SELECT work()') while $s->query('SELECT count(*) FROM span') eq '0';
+kill 'KILL', $sleeper->pid;
+$_->kill_client for $s, $sleeper, $looker;
+GoqueNode::wait_alive($node);
+$s = GoqueSession->new($node);
+$sleeper = GoqueSession->new($node);
+$log_offset = -s $node->logfile;
 my $dir = PostgreSQL::Test::Utils::tempdir();
 PostgreSQL::Test::Utils::append_to_file("$dir/work.sql", "DO 'BEGIN PERFORM work(); EXCEPTION WHEN division_by_zero THEN END';\n");
 PostgreSQL::Test::Utils::append_to_file("$dir/finish.sql", "SELECT finish();\n");
@@ -134,8 +162,12 @@ is($s->query(q{SELECT max(n) <= 3 FROM (SELECT sum(change) OVER (ORDER BY moment
 	't', 'never more than max_running at once');
 is($s->query(q{SELECT max(n) <= 20 FROM (SELECT sum(n) OVER (ORDER BY fetched_at RANGE BETWEEN '199.999 ms' PRECEDING AND CURRENT ROW) AS n
 		FROM goque.fetch_log WHERE type = 'busy') r}), 't', 'never more than rate_limit in any rate_period');
+is($s->query(q{SELECT every(counted) FROM goque.type_counters()}), 't', 'the tables were counted meanwhile');
 is($s->query(q{SELECT sum(n) = (SELECT count(*) FROM span) FROM goque.fetch_log WHERE type = 'busy'}), 't', 'each fetch is in the log, and no other');
 GoqueNode::wait_until($node, q{SELECT count(finish()) >= 0 AND (SELECT count(*) = 0 FROM span WHERE freed IS NULL) FROM generate_series(1, 100)});
+is(fetched($s, 'p'), '0', 'the claims that were prepared were counted too');
+$s->query(q{SELECT goque_complete(min(id)) FROM goque.tasks WHERE type = 'p' AND status = 'processing'});
+is(fetched($s, 'p'), '1', '... once');
 $s->query(q{SELECT goque_configure('busy', rate_limit => 0)});
 is(fetched($s, 'busy'), '3', 'no place was lost');
 is(GoqueNode::bad_log_lines($node, $log_offset), '', 'the log is clean');
@@ -153,6 +185,14 @@ $s->query('COMMIT');
 is(fetched($other, $_), '1', "the last one of $_") for 'm', 'r';
 is(fetched($s, $_), '0', "no more of $_") for 'm', 'r';
 $s->query(q{SELECT goque_complete(min(id)) FROM goque.tasks WHERE type = 'm' AND status = 'processing'});
+is($s->query(q{BEGIN; SELECT reason FROM goque_why((SELECT max(id) FROM goque.tasks WHERE type = 'm'))}), 'ready', 'who asks why');
+$looker = GoqueSession->new($node);
+$looker->query(q{CALL goque_wait('{m}', '1 min')});
+cmp_ok($looker->seconds, '<', 30, 'a place is free for who waits');
+is($other->query(q{BEGIN; SELECT count(*) FROM goque_fetch('m', 10)}), '1', 'who looks keeps nobody from fetching');
+$other->query('ROLLBACK');
+$s->query('COMMIT');
+$looker->quit;
 is($other->query(q{SELECT count(*) FROM goque_fetch('m', 10, wait => '10 s')}), '1', 'a place that was freed');
 $_->quit for $s, $other;
 $node->stop;
