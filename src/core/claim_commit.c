@@ -11,6 +11,9 @@
  * more than the commit record between then and the commit: it is flushed after
  * all, before the client is told.
  *
+ * A claim of a type with a limit is flushed whatever synchronous_commit says: else
+ * a crash could let more of them run than the limit allows.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -24,7 +27,9 @@
 
 static bool claims_only;		/* nothing but claims was written so far */
 static XLogRecPtr claims_end;	/* where the last one ended */
+static bool must_flush;			/* a claim that a crash must not take back */
 static bool commit_is_async;
+static bool commit_is_changed;
 static int	saved_synchronous_commit;
 static int64 records_at_precommit;
 
@@ -48,27 +53,36 @@ void
 gq_claims_flush(void)
 {
 	claims_only = false;
+	must_flush = true;
+}
+
+static void
+change_synchronous_commit(int value)
+{
+	saved_synchronous_commit = synchronous_commit;
+	synchronous_commit = value;
+	commit_is_changed = true;
 }
 
 void
 gq_claim_commit_choose(void)
 {
+	if (must_flush && synchronous_commit == SYNCHRONOUS_COMMIT_OFF)
+		change_synchronous_commit(SYNCHRONOUS_COMMIT_LOCAL_FLUSH);
 	if (!claims_only || !gq_async_claims || XactLastRecEnd == InvalidXLogRecPtr ||
 		XactLastRecEnd != claims_end || synchronous_commit == SYNCHRONOUS_COMMIT_OFF)
 		return;
-	saved_synchronous_commit = synchronous_commit;
 	records_at_precommit = pgWalUsage.wal_records;
-	synchronous_commit = SYNCHRONOUS_COMMIT_OFF;
+	change_synchronous_commit(SYNCHRONOUS_COMMIT_OFF);
 	commit_is_async = true;
 }
 
 static void
 restore_synchronous_commit(void)
 {
-	if (!commit_is_async)
-		return;
-	synchronous_commit = saved_synchronous_commit;
-	commit_is_async = false;
+	if (commit_is_changed)
+		synchronous_commit = saved_synchronous_commit;
+	commit_is_changed = commit_is_async = false;
 }
 
 static void
@@ -89,6 +103,6 @@ gq_claim_commit_done(bool committed)
 void
 gq_claim_commit_reset(void)
 {
-	claims_only = false;
+	claims_only = must_flush = false;
 	claims_end = InvalidXLogRecPtr;
 }

@@ -42,6 +42,12 @@ is(fetched($s, 'r'), '1', 'the last fetch after a restart');
 is(fetched($s, $_), '0', "no more of $_") for 'm', 'r';
 $s->query(q{SELECT count(*) FROM goque_complete_many(ARRAY(SELECT id FROM goque.tasks WHERE type = 'm' AND status = 'processing'))});
 
+# such a claim is flushed, whatever the session's commits are (F9)
+is($s->query(q{SET synchronous_commit = off; SELECT pg_current_wal_insert_lsn() AS before \gset
+	SELECT count(*) FROM goque_fetch('m');
+	SELECT pg_current_wal_flush_lsn() > :'before'; SHOW synchronous_commit; RESET synchronous_commit}), "1\nt\noff", 'a claim is flushed');
+$s->query(q{SELECT goque_complete(id) FROM goque.tasks WHERE type = 'm' AND status = 'processing'});
+
 # ---- crash: what was claimed had been flushed, open claims are gone ----
 
 $other = GoqueSession->new($node);
