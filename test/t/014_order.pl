@@ -152,12 +152,12 @@ cmp_ok($s->query(q{SELECT pg_relation_size('goque.key_locks') / 8192}), '>', 100
 my $plan = $s->query(q{EXPLAIN (ANALYZE, BUFFERS, COSTS OFF, TIMING OFF) SELECT goque_add('locks', external_id => 'k', on_conflict => 'ignore')});
 my ($hits) = $plan =~ /shared hit=(\d+)/;
 cmp_ok($hits, '<', 500, 'a lock of that key reads few pages');
-# the rows are truncated when nobody holds a lock, the snapshot or not
+# the rows are truncated when nobody holds a lock, the snapshot or not; others come
 $s->query(q{ALTER SYSTEM SET goque.clean_interval = '1s'});
 $s->query(q{SELECT pg_reload_conf()});
 GoqueNode::wait_for('the setting', sub { $s->query('SHOW goque.clean_interval') eq '1s' });
 $s->query(q{SELECT goque_add('locks', external_id => 'k', on_conflict => 'ignore')});
-GoqueNode::wait_until($node, q{SELECT pg_relation_size('goque.key_locks') = 0});
+GoqueNode::wait_until($node, q{SELECT pg_relation_size('goque.key_locks') < 10 * 8192});
 pass('the table of locks is truncated');
 is($s->query(q{SELECT goque_add('locks', external_id => 'k', on_conflict => 'skip') IS NULL}), 't', 'and goes on');
 $old->query('COMMIT');
