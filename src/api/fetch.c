@@ -10,6 +10,7 @@
 #include "access/xact.h"
 #include "executor/spi.h"
 #include "funcapi.h"
+#include "lib/qunique.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
@@ -50,6 +51,9 @@ read_types(FunctionCallInfo fcinfo, int arg, int *n)
 	types = palloc(sizeof(char *) * *n);
 	for (int i = 0; i < *n; i++)
 		types[i] = gq_check_type(DatumGetTextPP(elements[i]));
+	/* one named twice would be searched, and limited, twice */
+	qsort(types, *n, sizeof(char *), pg_qsort_strcmp);
+	*n = qunique(types, *n, sizeof(char *), pg_qsort_strcmp);
 	return types;
 }
 
