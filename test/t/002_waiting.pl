@@ -216,6 +216,7 @@ sub race_against
 	my $got = $a->result;
 	my $slow = $a->seconds > $PROMPT;
 	$victim->kill_client;
+	$s->query(qq{SELECT goque_cancel_all('$type')});		# where the first was on its way to it
 	return $slow ? "$new came late" : '';
 }
 
