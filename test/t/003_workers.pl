@@ -49,8 +49,12 @@ sub warnings_in_log
 {
 	my ($from) = @_;
 
-	return scalar grep { /(WARNING|ERROR|FATAL|PANIC): / }
+	# what the sessions of the test are told is theirs
+	my @lines = grep { /(WARNING|ERROR|FATAL|PANIC): / && !/ client backend / }
 	  split /\n/, PostgreSQL::Test::Utils::slurp_file($node->logfile, $from);
+
+	note($_) for @lines;
+	return scalar @lines;
 }
 
 # ---- a keeper where the extension is ----
