@@ -12,6 +12,8 @@
 #ifndef GOQUE_COMPAT_H
 #define GOQUE_COMPAT_H
 
+#include "storage/lock.h"
+#include "storage/lwlock.h"
 #include "storage/proc.h"
 
 /*
@@ -26,6 +28,42 @@ gq_my_proc_index(void)
 #else
 	return MyProc->pgprocno;
 #endif
+}
+
+/*
+ * Does this process hold a lock of this method, such as USER_LOCKMETHOD?  Lists
+ * without entries are passed without their lock: nobody else adds such a lock.
+ */
+static inline bool
+gq_holds_lock(LOCKMETHODID method)
+{
+	bool		found = false;
+
+	for (int i = 0; i < NUM_LOCK_PARTITIONS && !found; i++)
+	{
+		LWLock	   *partition = LockHashPartitionLockByIndex(i);
+#if PG_VERSION_NUM >= 160000
+		dlist_iter	iter;
+
+		if (dlist_is_empty(&MyProc->myProcLocks[i]))
+			continue;
+		LWLockAcquire(partition, LW_SHARED);
+		dlist_foreach(iter, &MyProc->myProcLocks[i])
+			found |= dlist_container(PROCLOCK, procLink, iter.cur)->tag.myLock->tag.locktag_lockmethodid == method;
+#else
+		SHM_QUEUE  *queue = &MyProc->myProcLocks[i];
+		PROCLOCK   *held = NULL;
+
+		if (SHMQueueEmpty(queue))
+			continue;
+		LWLockAcquire(partition, LW_SHARED);
+		while ((held = (PROCLOCK *) SHMQueueNext(queue, held ? &held->procLink : queue,
+												 offsetof(PROCLOCK, procLink))) != NULL)
+			found |= held->tag.myLock->tag.locktag_lockmethodid == method;
+#endif
+		LWLockRelease(partition);
+	}
+	return found;
 }
 
 /* ---- tables and indexes ---- */

@@ -290,13 +290,14 @@ WITH state AS MATERIALIZED (
 		OR l.started_at < s.moment - interval '1 hour'
 ), plans AS (
 	SELECT pg_catalog."left"(pg_catalog.regexp_replace(p.name, '[[:cntrl:]]', '?', 'g'), 100) AS name,
-		p.copied, NOT p.copied AND (p.error IS NOT NULL OR coalesce(p.next_run_at < s.moment - interval '1 min', false)) AS late
+		p.error, p.copied, NOT p.copied AND (p.error IS NOT NULL OR coalesce(p.next_run_at < s.moment - interval '1 min', false)) AS late
 	FROM goque.schedules p CROSS JOIN state s
 ), copied AS (
 	SELECT count(*) AS n FROM plans p WHERE p.copied
 ), late AS (
-	SELECT count(*) AS n, pg_catalog.string_agg(l.name, ', ' ORDER BY l.name) FILTER (WHERE l.rank <= 10) AS list
-	FROM (SELECT p.name, pg_catalog.row_number() OVER (ORDER BY p.name) AS rank FROM plans p WHERE p.late) l
+	SELECT count(*) AS n,
+		pg_catalog.string_agg(pg_catalog.concat(l.name, ' (' || l.error || ')'), ', ' ORDER BY l.name) FILTER (WHERE l.rank <= 10) AS list
+	FROM (SELECT p.name, p.error, pg_catalog.row_number() OVER (ORDER BY p.name) AS rank FROM plans p WHERE p.late) l
 ), horizon AS MATERIALIZED (
 	-- the worst, if there is one
 	SELECT h.*, coalesce(h.held_for > interval '10 min', h.transactions > 100000) AS long,
@@ -373,7 +374,7 @@ WITH state AS MATERIALIZED (
 	SELECT 'schedules', l.n = 0,
 		CASE WHEN l.n = 0 THEN 'no schedule is late'
 			ELSE pg_catalog.format('%s schedules are late: %s', l.n, l.list) END,
-		CASE WHEN s.preloaded THEN 'Read error in goque.schedules: it says why a task could not be added. If there is none, look for "goque" in the server log.'
+		CASE WHEN s.preloaded THEN 'Mend what is named: goque.schedules shows it too. If nothing is, look for "goque" in the server log.'
 			ELSE 'Schedules run only with goque in shared_preload_libraries: add it, and restart the server.' END
 	FROM state s CROSS JOIN late l
 	UNION ALL

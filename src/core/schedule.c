@@ -24,15 +24,29 @@
 #include "utils/timestamp.h"
 
 #include "core/add.h"
+#include "core/detail.h"
 #include "core/home.h"
 #include "core/schedule.h"
 #include "core/settings.h"
 #include "core/size.h"
 #include "core/xact.h"
 
+#define HINT_SET_AGAIN "Set the schedule again with goque_schedule()."
+
 const char *const gq_catch_up_words[] = {"none", "one", "all", NULL};
 
 /* ---- tasks ---- */
+
+void
+gq_schedule_check_time(TimestampTz at)
+{
+	if (!IS_VALID_TIMESTAMP(at))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
+				 errmsg("time of a schedule is out of range"),
+				 errdetail("Its next_run_at is %s.", timestamptz_to_str(at)),
+				 errhint(HINT_SET_AGAIN)));
+}
 
 /* As 2026-01-31T23:59:59Z, palloc'd. */
 static char *
@@ -41,8 +55,8 @@ instant_text(TimestampTz at)
 	struct pg_tm tm;
 	fsec_t		fsec;
 
-	if (timestamp2tm(at, NULL, &tm, &fsec, NULL, NULL) != 0)
-		elog(ERROR, "timestamp of a schedule is out of range");
+	gq_schedule_check_time(at);
+	(void) timestamp2tm(at, NULL, &tm, &fsec, NULL, NULL);
 	return psprintf("%04d-%02d-%02dT%02d:%02d:%02dZ", tm.tm_year, tm.tm_mon, tm.tm_mday,
 					tm.tm_hour, tm.tm_min, tm.tm_sec);
 }
@@ -101,9 +115,18 @@ gq_schedule_timetable(const GqScheduleRow *row, GqTimetable *timetable)
 	GqCronError error;
 
 	if (!gq_cron_parse(row->schedule, &timetable->cron, &error))
-		elog(ERROR, "stored schedule is malformed at position %d", error.position);
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("malformed schedule"),
+				 errdetail("In \"%s\", what is at position %d %s.",
+						   gq_detail(row->schedule), error.position, error.reason),
+				 errhint(HINT_SET_AGAIN)));
 	if (!gq_timetable_set_zone(timetable, row->timezone))
-		elog(ERROR, "the server does not know the time zone any more");
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("unknown time zone"),
+				 errdetail("The server does not know \"%s\" any more.", gq_detail(row->timezone)),
+				 errhint("Bring the server's time zone data up to date, or set the schedule again with a name from pg_timezone_names.")));
 }
 
 static TimestampTz

@@ -40,8 +40,12 @@ extern bool gq_schedule_pause(const char *name, bool paused);
 /* Add its task now; 0: no such schedule. */
 extern int64 gq_schedule_run(const char *name);
 
-/* The timetable of a row; raises if the server does not know the zone any more. */
+/* The timetable of a row; raises what is wrong with it by now: it
+ * was restored, or the server does not know the zone any more. */
 extern void gq_schedule_timetable(const GqScheduleRow *row, GqTimetable *timetable);
+
+/* Raises if this is no time, which somebody must have written to the table. */
+extern void gq_schedule_check_time(TimestampTz at);
 
 /* Add the task of an occurrence, once only; or of a run beside the times. */
 extern int64 gq_schedule_add(const GqScheduleRow *row, TimestampTz at, bool beside);

@@ -94,6 +94,7 @@ fire(GqScheduleRow *row, TimestampTz now)
 	int			n;
 
 	gq_schedule_timetable(row, &timetable);
+	gq_schedule_check_time(row->next_run_at);
 	n = choose(row, &timetable, now, times, &last);
 	for (int i = 0; i < n; i++)
 	{
@@ -109,6 +110,14 @@ fire(GqScheduleRow *row, TimestampTz now)
 	row->retry_at = 0;
 	row->error = NULL;
 	gq_schedule_update(row);
+}
+
+/* In a line, for goque.schedules. */
+static char *
+describe(const ErrorData *error)
+{
+	return error->detail == NULL ? gq_detail(error->message) :
+		psprintf("%s: %s", gq_detail(error->message), gq_detail(error->detail));
 }
 
 static void
@@ -157,7 +166,7 @@ try_fire(const GqScheduleRow *row, TimestampTz now)
 
 	if (error == NULL)
 		return;
-	failed.error = gq_detail(error->message);
+	failed.error = describe(error);
 	failed.retry_at = now + RETRY_USECS;
 	gq_schedule_update(&failed);
 	log_failure(&failed, now);

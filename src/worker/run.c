@@ -338,11 +338,23 @@ run_function(const Task *task)
 	complete(task, !isnull, result);
 }
 
+/* In a transaction of its own: what was left sets up the one that it begins in. */
+static void
+clean_session(void)
+{
+	StartTransactionCommand();
+	gq_session_clean();
+	CommitTransactionCommand();
+	session_used = false;
+}
+
 static void
 begin_handler(const Task *task)
 {
 	pgstat_report_activity(STATE_RUNNING, describe(task));
 	SetCurrentStatementStartTimestamp();
+	if (session_used)
+		clean_session();
 	StartTransactionCommand();
 	PushActiveSnapshot(GetTransactionSnapshot());
 	gq_handler_prepare(&handler);

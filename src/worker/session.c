@@ -23,6 +23,7 @@
 #include "utils/guc.h"
 #include "utils/portal.h"
 
+#include "compat.h"
 #include "worker/session.h"
 
 void
@@ -46,7 +47,9 @@ gq_session_enter(void)
 
 /*
  * Settings go back to what they were, as after an error, whoever set them; so
- * does the role, which is one of them.
+ * does the role, which is one of them.  What cannot be taken away before the
+ * commit: temporary tables, and advisory locks, which protect what is not
+ * committed yet.
  */
 bool
 gq_session_leave(int nest_level)
@@ -55,5 +58,5 @@ gq_session_leave(int nest_level)
 	PortalHashTableDeleteAll();
 	DropAllPreparedStatements();
 	ResetSequenceCaches();
-	return (MyXactFlags & XACT_FLAGS_ACCESSEDTEMPNAMESPACE) == 0;
+	return (MyXactFlags & XACT_FLAGS_ACCESSEDTEMPNAMESPACE) == 0 && !gq_holds_lock(USER_LOCKMETHOD);
 }

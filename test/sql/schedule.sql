@@ -116,6 +116,18 @@ SELECT goque_schedule(E'schedule.it''s "%s"; DROP TABLE x --\n\\', '@yearly', E'
 SELECT external_id, metadata->>'schedule' = E'schedule.it''s "%s"; DROP TABLE x --\n\\' AS same FROM goque.tasks WHERE type = E'schedule''; %n';
 SELECT goque_run_schedule(E'schedule.it''s "%s"; DROP TABLE x --\n\\') > 0 AS ran, goque_unschedule(E'schedule.it''s "%s"; DROP TABLE x --\n\\');
 
+-- what the server does not know any more
+SELECT goque_schedule('schedule.zone', '@daily', 'schedule'), goque_pause_schedule('schedule.zone') \g /dev/null
+UPDATE goque.schedule_settings SET timezone = 'Mars/Olympus' WHERE name = 'schedule.zone';
+\pset format unaligned
+\pset tuples_only on
+SELECT pg_temp.refused($$SELECT goque_resume_schedule('schedule.zone')$$);
+UPDATE goque.schedule_settings SET timezone = 'UTC', schedule = '* * * * *x' WHERE name = 'schedule.zone';
+SELECT pg_temp.refused($$SELECT goque_resume_schedule('schedule.zone')$$);
+\pset format aligned
+\pset tuples_only off
+SELECT goque_schedule('schedule.zone', '@daily', 'schedule'), goque_resume_schedule('schedule.zone');
+
 -- ---- who may ----
 
 CREATE ROLE regress_schedule_execute;

@@ -190,8 +190,8 @@ GoqueNode::wait_until($node, q{SELECT error IS NOT NULL FROM goque.schedules WHE
 my $bad = tasks('bad');
 wait_for_task('good', tasks('good') + 3);
 is(tasks('bad'), $bad, 'a schedule that fails adds nothing, and stops no other');
-is($s->query(q{SELECT error FROM goque.schedules WHERE name = 'bad'}), 'payload of a task is too large', 'goque.schedules says why');
-is($s->query(q{SELECT ok, detail FROM goque.health WHERE check_name = 'schedules'}), 'f|1 schedules are late: bad', '... and goque.health');
+is($s->query(q{SELECT error FROM goque.schedules WHERE name = 'bad'}), 'payload of a task is too large: It has 28 bytes, and the limit is 10 bytes.', 'goque.schedules says why');
+is($s->query(q{SELECT ok, detail FROM goque.health WHERE check_name = 'schedules'}), 'f|1 schedules are late: bad (payload of a task is too large: It has 28 bytes, and the limit is 10 bytes.)', '... and goque.health');
 my @lines = grep { /could not add its task/ } split /\n/, slurp_file($node->logfile, $offset);
 is(scalar(@lines), 1, '... and one line in the log');
 unlike(slurp_file($node->logfile, $offset), qr/secret/, '... without the payload');
@@ -200,6 +200,25 @@ $s->query(q{UPDATE goque.schedule_settings SET retry_at = now() WHERE name = 'ba
 wait_for_task('bad', $bad + 1);
 is($s->query(q{SELECT error FROM goque.schedules WHERE name = 'bad'}), '', 'it goes on when the fault ends');
 is($s->query(q{SELECT ok FROM goque.health WHERE check_name = 'schedules'}), 't', '... and all is well');
+
+# what was right when it was set, and came here by a restore or an upgrade
+for my $wrong (
+	[ q{timezone = 'Mars/Olympus'}, 'unknown time zone: The server does not know "Mars/Olympus" any more.' ],
+	[ q{next_run_at = '-infinity'}, 'time of a schedule is out of range: Its next_run_at is -infinity.' ],
+	[ q{schedule = '* * * * * 8'}, 'malformed schedule: In "* * * * * 8", what is at position 11 is not from 0 to 7.' ])
+{
+	my ($change, $error) = @$wrong;
+
+	$s->query(qq{UPDATE goque.schedule_settings SET $change, error = NULL, retry_at = NULL WHERE name = 'bad'; SELECT goque_resume('nothing')});
+	GoqueNode::wait_until($node, q{SELECT error <> '' FROM goque.schedules WHERE name = 'bad'});
+	is($s->query(q{SELECT error FROM goque.schedules WHERE name = 'bad'}), $error, "$change: goque.schedules says so");
+	is($s->query(q{SELECT ok, detail FROM goque.health WHERE check_name = 'schedules'}), "f|1 schedules are late: bad ($error)", '... and goque.health');
+	wait_for_task('good', tasks('good') + 2);
+	pass('... and others go on');
+	$s->query(q{SELECT goque_unschedule('bad'), goque_schedule('bad', '* * * * * *', 'bad')});
+	wait_for_task('bad', tasks('bad') + 1);
+	pass('... as does it, set again');
+}
 $s->query(q{SELECT goque_unschedule(name) FROM goque.schedules});
 
 # ---- the clock (F60): what a clock that was years ahead leaves behind ----

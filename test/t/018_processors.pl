@@ -160,9 +160,28 @@ $s->query(q{CREATE FUNCTION h_dirty(t goque.task) RETURNS jsonb LANGUAGE plpgsql
 my $clean = '["\"$user\", public", "4MB", true, "goque dirty", 0, 0, 0, 0]';
 task_is(add('dirty'), "done|$clean", "dirty handler $_", 'status, result') for 1 .. 3;
 $s->query(q{SELECT goque_register_processor('dirty', 'h_dirty', batch_size => 10); SELECT goque_pause('dirty');
-	SELECT count(*) FROM goque_add_many('dirty', array_fill('{}'::jsonb, '{10}')); SELECT goque_resume('dirty')});
+	SELECT count(*) FROM goque_add_many('dirty', array_fill('{}'::jsonb, '{10}'), max_attempts => 1); SELECT goque_resume('dirty')});
 GoqueNode::wait_until($node, q{SELECT count(*) FROM goque.tasks WHERE type = 'dirty' AND status = 'done'}, '13');
 is($s->query(q{SELECT DISTINCT result FROM goque.tasks WHERE type = 'dirty'}), $clean, '... nor does a batch of them');
+$s->query(q{CREATE TABLE found (what jsonb);
+	CREATE PROCEDURE h_dirty_too(t goque.task) LANGUAGE plpgsql AS $$ BEGIN
+		INSERT INTO found VALUES (h_dirty(t) || to_jsonb(current_setting('transaction_isolation'))); COMMIT; SET default_transaction_isolation = 'serializable'; END $$;
+	SELECT goque_pause('dirty_too'), goque_register_processor('dirty_too', 'h_dirty_too', batch_size => 10);
+	SELECT count(*) FROM goque_add_many('dirty_too', array_fill('{}'::jsonb, '{10}'), max_attempts => 1); SELECT goque_resume('dirty_too')});
+GoqueNode::wait_until($node, q{SELECT count(*) FROM goque.tasks WHERE type = 'dirty_too' AND status = 'done'}, '10');
+is($s->query(q{SELECT count(*), what FROM found GROUP BY what}), '10|' . ($clean =~ s/"goque dirty"/"goque dirty_too"/r =~ s/\]/, "read committed"]/r), '... nor one of procedures');
+# advisory locks, of the session and of the transaction, are held to the commit and no longer
+processor('lock', q{i := (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid());
+	PERFORM CASE WHEN t.payload ? 'xact' THEN pg_advisory_xact_lock(t.id) ELSE pg_advisory_lock(t.id) END; RETURN i;}, 'batch_size => 10');
+$s->query(q{SELECT goque_pause('lock');
+	SELECT count(*) FROM goque_add_many('lock', array_fill('{}'::jsonb, '{5}') || array_fill('{"xact": 1}'::jsonb, '{5}')); SELECT goque_resume('lock')});
+GoqueNode::wait_until($node, q{SELECT count(*) FROM goque.tasks WHERE type = 'lock' AND status = 'done'}, '10');
+is($s->query(q{SELECT DISTINCT result FROM goque.tasks WHERE type = 'lock'}), '0', '... nor advisory locks of a batch');
+processor('listen', q{LISTEN x; RETURN NULL;});
+$id = add('listen', '{}', 'max_attempts => 1');
+GoqueNode::wait_until($node, "SELECT status = 'attempts_left' FROM goque.tasks WHERE id = $id");
+like($s->query("SELECT error FROM goque.tasks WHERE id = $id"), qr/^cannot execute LISTEN within a background process/, 'nor LISTEN, which the server refuses');
+$s->query(q{SELECT goque_unregister_processor('lock'), goque_unregister_processor('listen')});
 
 # ---- A4: no way to other rights; A5: decoys on the path ----
 
