@@ -96,6 +96,7 @@ OBJS = \
 	src/store/dependencies.o \
 	src/store/fetch_log.o \
 	src/store/rotate.o \
+	src/store/quarantine.o \
 	src/store/settings.o \
 	src/store/handlers.o \
 	src/shared/shmem.o \

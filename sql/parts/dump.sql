@@ -3,7 +3,8 @@
 --
 -- Not goque.key_locks, which is always empty, nor goque.fetch_log, whose times
 -- mean nothing elsewhere, nor goque.emptied_seq: it holds a
--- transaction id, which means nothing on another server, and not
+-- transaction id, which means nothing on another server, nor goque.quarantine_seq,
+-- which knows what this server's tables held, and not
 -- goque.installation_seq, which tells a copy from the original. (pg_upgrade carries
 -- all of them over, with the transaction ids.)
 

@@ -29,6 +29,10 @@ COMMENT ON SEQUENCE goque.generation_seq IS 'number of the current generation: i
 CREATE SEQUENCE goque.emptied_seq AS bigint MINVALUE 0 START 0;
 COMMENT ON SEQUENCE goque.emptied_seq IS 'transaction that last emptied a generation: an older snapshot must not read the ring';
 
+-- Here it outlives the session, so that goque_clean() can be called from cron.
+CREATE SEQUENCE goque.quarantine_seq AS bigint MINVALUE 0 START 0;
+COMMENT ON SEQUENCE goque.quarantine_seq IS 'which old generation goque_clean() found without tasks, and when: it is emptied a minute later';
+
 -- Not dumped, and not replicated: what tells this installation from a copy of it
 -- (src/core/home.c).
 CREATE SEQUENCE goque.installation_seq AS bigint MINVALUE -9223372036854775808;

@@ -39,6 +39,7 @@
 #include "shared/shmem.h"
 #include "store/fetch_log.h"
 #include "store/key_locks.h"
+#include "store/quarantine.h"
 #include "store/rotate.h"
 
 #define SMALL_PAGES (64 * 1024 * 1024 / BLCKSZ) /* deleted from, row by row */
@@ -73,7 +74,7 @@ typedef enum Treatment
 								 * goes with the table */
 } Treatment;
 
-/* what this process knows of each generation; lost with it, without harm */
+/* what a keeper knows of each generation; lost with it, without harm */
 typedef struct Memory
 {
 	TimestampTz scan_at;
@@ -339,17 +340,35 @@ gq_duty_clean(TimestampTz now)
 
 /* ---- by hand ---- */
 
-/* Nothing is remembered from one call to the next: a generation without tasks
- * at the beginning of the call lost its last one before, and is truncated. */
+/*
+ * Empty the old generation that an earlier call found without tasks, if that was
+ * a minute ago; else remember one that has none.  One is emptied at a time.
+ *
+ * The time is that after the look: the last task may have left since the call
+ * began.
+ */
 static void
-turn_ring_by_hand(const bool *was_empty, TimestampTz now)
+empty_by_hand(bool *was_empty, int current, TimestampTz now)
 {
-	int64		position = gq_ring_position();
+	TimestampTz looked_at = GetCurrentTimestamp();
+	TimestampTz since;
+	int			marked;
 
+	was_empty[current] = false;
+	if (gq_quarantine_read(&marked, &since) && was_empty[marked] &&
+		since <= looked_at + USECS_PER_SEC)
+	{
+		if (looked_at - since < QUARANTINE || !empty_generation(marked, now))
+			return;
+		was_empty[marked] = false;
+	}
+	gq_quarantine_end();
 	for (int g = 0; g < GQ_GENERATIONS; g++)
-		if (was_empty[g] && g != position % GQ_GENERATIONS)
-			(void) empty_generation(g, now);
-	(void) rotate_if_due(position, 0, now);
+		if (was_empty[g])
+		{
+			gq_quarantine_begin(g, looked_at);
+			return;
+		}
 }
 
 int64
@@ -370,8 +389,11 @@ gq_clean_all(const char *type, TimestampTz now)
 	}
 	if (type == NULL)
 	{
+		int64		position = gq_ring_position();
+
 		gq_fetch_log_thin();
-		turn_ring_by_hand(was_empty, now);
+		empty_by_hand(was_empty, position % GQ_GENERATIONS, now);
+		(void) rotate_if_due(position, 0, now);
 	}
 	return deleted;
 }

@@ -31,6 +31,7 @@ static const char *const fixed_names[GQ_FIXED_RELATIONS] = {
 	[GQ_REL_TASK_ID_SEQ] = "task_id_seq",
 	[GQ_REL_GENERATION_SEQ] = "generation_seq",
 	[GQ_REL_EMPTIED_SEQ] = "emptied_seq",
+	[GQ_REL_QUARANTINE_SEQ] = "quarantine_seq",
 	[GQ_REL_INSTALLATION_SEQ] = "installation_seq",
 };
 

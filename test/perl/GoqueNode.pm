@@ -61,6 +61,9 @@ sub new_node
 	return $node;
 }
 
+# Makes a table that goque_clean() found without tasks wait no minute for its emptying.
+our $NO_QUARANTINE = q{SELECT setval('goque.quarantine_seq', last_value - (61::bigint << 28)) FROM goque.quarantine_seq WHERE last_value > 0};
+
 # Wait until a query gives 't' (or what is given), as an event and not a time.
 sub wait_until
 {

@@ -26,7 +26,7 @@ SELECT set_eq(
 	$$SELECT relkind::text, relname::text FROM relations$$,
 	$$SELECT kind, unnest(names) FROM (VALUES
 		('r', ARRAY['settings', 'schedule_settings', 'handlers', 'key_locks', 'dependencies', 'fetch_log', 'tasks_0', 'tasks_1', 'tasks_2', 'tasks_3', 'tasks_4', 'tasks_5', 'tasks_6', 'tasks_7']),
-		('S', ARRAY['task_id_seq', 'generation_seq', 'emptied_seq', 'installation_seq']),
+		('S', ARRAY['task_id_seq', 'generation_seq', 'emptied_seq', 'quarantine_seq', 'installation_seq']),
 		('v', ARRAY['tasks', 'task_types', 'stats', 'workers', 'schedules', 'processors', 'health', 'ring', 'type_names'])) v(kind, names)$$,
 	'tables, sequences and views of the extension (F45: made by its script, never at run time)');
 

@@ -157,6 +157,7 @@ INSERT INTO statements VALUES
 ('{}', $$SELECT nextval('goque.task_id_seq')$$),
 ('{}', $$SELECT setval('goque.generation_seq', 5)$$),
 ('{}', 'SELECT last_value FROM goque.emptied_seq'),
+('{}', $$SELECT setval('goque.quarantine_seq', 1)$$),
 ('{}', 'CREATE TABLE goque.t ()'),
 ('{}', 'LOCK TABLE goque.tasks_0 IN ACCESS EXCLUSIVE MODE'),
 ('{}', 'CREATE INDEX ON goque.tasks_0 (status)'),

@@ -113,6 +113,8 @@ BEGIN
 	IF n = 0 THEN
 		PERFORM setval('goque.generation_seq', position);
 	END IF;
+	-- goque_clean() need not wait a minute
+	PERFORM setval('goque.quarantine_seq', last_value - (61::bigint << 28)) FROM goque.quarantine_seq WHERE last_value > 0;
 END $$
 SQL
 

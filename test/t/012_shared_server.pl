@@ -136,12 +136,13 @@ is($holder->query(q{SELECT count(*) FROM pg_locks WHERE pid = pg_backend_pid() A
 for (1 .. 3)
 {
 	is($quick->query('SELECT goque_clean() >= 0'), 't', '... goque_clean() does not wait');
+	$quick->query($GoqueNode::NO_QUARANTINE);
 	like($quick->query(q{SELECT goque_add('other')}), qr/^\d+$/, '... nor do those who add');
 }
 is($quick->query(q{SELECT count(*) FROM pg_locks WHERE NOT granted}), '0', '... nobody waits for a lock');
 is($quick->query($SIZE), 't', '... and nothing was emptied');
 $holder->query('COMMIT');
-GoqueNode::wait_until($node, "SELECT goque_clean() \\g /dev/null\n$SIZE", 'f');
+GoqueNode::wait_until($node, "SELECT goque_clean() \\g /dev/null\n$GoqueNode::NO_QUARANTINE \\g /dev/null\n$SIZE", 'f');
 pass('... which is done without the reader');
 $task = expired_later();
 wait_healed($task, 1, '... and the keeper works on');
