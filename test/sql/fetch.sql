@@ -110,8 +110,8 @@ SELECT type, payload FROM goque_fetch_any(ARRAY['fetch.any.b', 'fetch.any.b'], 3
 -- NULL: every type; what is left of the above but for the later one
 SELECT type, payload FROM goque_fetch_any(NULL, 100);
 SELECT type, payload FROM goque_fetch_any(NULL, 100);
--- what is being fetched is not fetched: nothing is ready, one is for later
-SELECT status, count(*) FROM goque.tasks GROUP BY status ORDER BY status;
+-- what is being fetched is not fetched: nothing is ready, one is for later; the expired one may be canceled by now
+SELECT status, count(*) FROM goque.tasks WHERE payload <> '"expired"' GROUP BY status ORDER BY status;
 
 -- a thousand tasks of ten types in tens
 SELECT count(*) FROM generate_series(1, 10) t,
