@@ -85,6 +85,8 @@ typedef struct GqSlots
 	TimestampTz listed_at;
 	bool		list_anew;
 	bool		wanted;			/* a database waits for a process */
+	bool		lacking;		/* ... and there was no background worker for
+								 * it */
 	ConditionVariable left;		/* a keeper left its slot */
 	GqBlock		blocks[GQ_MAX_BLOCKS];
 	GqDatabase	slots[GQ_MAX_DATABASES];

@@ -324,6 +324,7 @@ gq_keeper_next(TimestampTz now, int processes, int most, GqKeeperStart *start,
 		}
 	}
 
+	gq_slots->lacking = waiting;
 	gq_slots->wanted = waiting || (best != NULL && !room);
 	if (gq_slots->wanted)
 		ask_for_room();
@@ -360,6 +361,27 @@ gq_keeper_not_started(const GqKeeperStart *start, GqStartFailure why, TimestampT
 	}
 	LWLockRelease(gq_shared->databases_lock);
 	return lasting;
+}
+
+bool
+gq_keepers_lack_place(void)
+{
+	bool		result;
+
+	LWLockAcquire(gq_shared->databases_lock, LW_SHARED);
+	result = gq_slots->lacking;
+	LWLockRelease(gq_shared->databases_lock);
+	return result;
+}
+
+void
+gq_keepers_place_free(TimestampTz now)
+{
+	LWLockAcquire(gq_shared->databases_lock, LW_EXCLUSIVE);
+	for (int i = 0; i < GQ_MAX_DATABASES; i++)
+		if (gq_slots->slots[i].no_slot_tries > 0)
+			gq_slots->slots[i].next_start_at = Min(gq_slots->slots[i].next_start_at, now);
+	LWLockRelease(gq_shared->databases_lock);
 }
 
 /* ---- a keeper ---- */

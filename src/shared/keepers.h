@@ -76,6 +76,12 @@ typedef enum GqStartFailure
  * background worker for it for a while. */
 extern bool gq_keeper_not_started(const GqKeeperStart *start, GqStartFailure why, TimestampTz now);
 
+/* Is there a keeper that lacks a background worker? As of gq_keeper_next. */
+extern bool gq_keepers_lack_place(void);
+
+/* A background worker has ended: who lacked one need not wait any longer. */
+extern void gq_keepers_place_free(TimestampTz now);
+
 /* ---- a keeper ---- */
 
 /* Take the slot before connecting, to be left at process exit.  InvalidOid:

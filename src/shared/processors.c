@@ -199,8 +199,8 @@ note_work(GqType *entry, int n)
 	pg_memory_barrier();
 	if (pg_atomic_read_u32(&entry->line.idle) >= n)
 		return;
-	pg_atomic_write_u32(&p->work, 1);
-	if (p->running < p->workers)
+	/* who set it woke the launcher, which looks when it can do something */
+	if (pg_atomic_exchange_u32(&p->work, 1) == 0 && p->running < p->workers)
 		gq_runner_wake_launcher();
 }
 

@@ -5,7 +5,7 @@
  *	  and runners.c alone.
  *
  * All of it is guarded by runners_lock, but for the atomics, GqProcessor.entry
- * and a runner's token and leave, which may be read without.
+ * and a runner's token and leave, and to_leave, which may be read without.
  *
  *-------------------------------------------------------------------------
  */
@@ -57,6 +57,8 @@ typedef struct GqRunnerSlots
 	pg_atomic_uint32 nprocessors;	/* those below this may be in use */
 	pg_atomic_uint32 nrunners;
 	TimestampTz asked_at;		/* a runner to leave */
+	int			to_leave;		/* so many, when their task is done */
+	int			leave_from;		/* ... of types with at least so many */
 	GqProcessor processors[GQ_MAX_PROCESSORS];
 	GqRunner	runners[GQ_MAX_RUNNERS];
 } GqRunnerSlots;

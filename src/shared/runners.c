@@ -23,9 +23,11 @@
  * too long, also after it was itself started anew.
  *
  * Fair: of the types with work, one that has the fewest runners is next, among
- * those the one whose last start is longest ago.  If there is no room for a type
- * without any runner, one of the others is asked to leave when its task is done:
- * an idle one, else one of the type with the most runners.
+ * those the one whose last start is longest ago.  A type that has a runner does not
+ * get the last place while another type has none: so one type with slow handlers
+ * does not keep others waiting.  If there is no room for a type without any runner,
+ * or no background worker (for a keeper too), one of the others is asked to leave:
+ * an idle one, else the first that has done its task, of a type with the most.
  *
  * No work is lost: a runner that leaves signs off as a waiter, calls
  * gq_runner_about_to_leave, and looks once more.  Work that comes after that sets
@@ -80,13 +82,13 @@ note_failure(GqProcessor *p, TimestampTz now)
 	pg_atomic_write_u32(&p->work, 1);
 }
 
-/* Slots in use, and *leaving: those that were asked to leave. */
+/* Slots in use, and *leaving: how many were asked to leave. */
 static int
 count_slots(TimestampTz now, int *leaving)
 {
 	int			n = 0;
 
-	*leaving = 0;
+	*leaving = gq_runner_slots->to_leave;
 	for (int i = 0; i < gq_runner_slots_used(); i++)
 	{
 		GqRunner   *r = &gq_runner_slots->runners[i];
@@ -121,20 +123,25 @@ may_connect(Oid database)
 	return slot != NULL && slot->connectable && gq_slot_blocked_by(database) == 0;
 }
 
-/* What needs a runner most, now; *starving: types with work and no runner. */
+/* What needs a runner most, now; *starving: types with work and no runner; *idle:
+ * types without either. */
 static GqProcessor *
-choose(TimestampTz now, TimestampTz *wake_at, int *starving)
+choose(TimestampTz now, TimestampTz *wake_at, int *starving, int *idle)
 {
 	GqProcessor *best = NULL;
 	int			n = pg_atomic_read_u32(&gq_runner_slots->nprocessors);
 
-	*starving = 0;
+	*starving = *idle = 0;
 	for (int i = 0; i < n; i++)
 	{
 		GqProcessor *p = &gq_runner_slots->processors[i];
+		bool		work = pg_atomic_read_u32(&p->work) != 0;
 
-		if (!OidIsValid(p->database) || pg_atomic_read_u32(&p->work) == 0 ||
-			p->running >= p->workers || !may_connect(p->database))
+		if (!OidIsValid(p->database) || p->running >= p->workers || !may_connect(p->database))
+			continue;
+		if (p->running == 0 && !work)
+			(*idle)++;
+		if (!work)
 			continue;
 		/* a clock that was set back does not prolong a pause */
 		p->next_start_at = Min(p->next_start_at, pause_end(now, INT_MAX));
@@ -151,40 +158,74 @@ choose(TimestampTz now, TimestampTz *wake_at, int *starving)
 	return best;
 }
 
-/* The runner that can best be spared. */
+/* A runner that does nothing; *most: the most that a type has, of those that are
+ * not asked to leave yet. */
 static GqRunner *
-choose_victim(void)
+find_idle(int *most)
 {
-	GqRunner   *best = NULL;
+	GqRunner   *idle = NULL;
 
+	*most = 0;
 	for (int i = 0; i < gq_runner_slots_used(); i++)
 	{
 		GqRunner   *r = &gq_runner_slots->runners[i];
 
 		if (r->state != GQ_RUNNER_PRESENT || r->leave)
 			continue;
-		if (best == NULL || (r->token == 0 && best->token != 0) ||
-			((r->token == 0) == (best->token == 0) &&
-			 gq_runner_processor_of(r)->running > gq_runner_processor_of(best)->running))
-			best = r;
+		*most = Max(*most, gq_runner_processor_of(r)->running);
+		if (r->token == 0)
+			idle = r;
 	}
-	return best;
+	return idle;
 }
 
+/* One that is idle, else the first that has done its task, of a type that has the
+ * most.  Whoever leaves wakes the launcher. */
 static void
 ask_for_room(TimestampTz now, TimestampTz *wake_at)
 {
-	GqRunner   *victim;
+	TimestampTz asked_at = gq_runner_slots->asked_at;
+	int			most;
+	GqRunner   *idle = find_idle(&most);
 
+	if (most == 0)
+		return;
 	*wake_at = Min(*wake_at, TimestampTzPlusMilliseconds(now, ASK_AGAIN_MS));
-	if (now >= gq_runner_slots->asked_at && now < TimestampTzPlusMilliseconds(gq_runner_slots->asked_at, ASK_AGAIN_MS))
+	if (now >= asked_at && now < TimestampTzPlusMilliseconds(asked_at, ASK_AGAIN_MS))
 		return;
 	gq_runner_slots->asked_at = now;
-	victim = choose_victim();
-	if (victim == NULL)
-		return;
-	victim->leave = true;
-	gq_slot_wake(victim->proc);
+	gq_runner_slots->leave_from = most;
+	if (idle == NULL)
+		gq_runner_slots->to_leave++;
+	else
+	{
+		idle->leave = true;
+		gq_slot_wake(idle->proc);
+	}
+}
+
+TimestampTz
+gq_runners_make_room(TimestampTz now)
+{
+	TimestampTz wake_at = DT_NOEND;
+	int			leaving;
+
+	LWLockAcquire(gq_shared->runners_lock, LW_EXCLUSIVE);
+	(void) count_slots(now, &leaving);
+	if (leaving == 0)
+		ask_for_room(now, &wake_at);
+	LWLockRelease(gq_shared->runners_lock);
+	return wake_at;
+}
+
+void
+gq_runners_place_free(TimestampTz now)
+{
+	LWLockAcquire(gq_shared->runners_lock, LW_EXCLUSIVE);
+	for (int i = 0; i < pg_atomic_read_u32(&gq_runner_slots->nprocessors); i++)
+		if (gq_runner_slots->processors[i].no_slot_tries > 0)
+			gq_runner_slots->processors[i].next_start_at = Min(gq_runner_slots->processors[i].next_start_at, now);
+	LWLockRelease(gq_shared->runners_lock);
 }
 
 static void
@@ -202,7 +243,7 @@ mark_starting(GqProcessor *p, TimestampTz now, GqRunnerStart *start)
 			pg_atomic_write_u32(&gq_runner_slots->nrunners, i + 1);
 		r->processor = p - gq_runner_slots->processors;
 		r->database = p->database;
-		r->since = p->started_at = now;
+		r->since = now;
 		r->pid = 0;
 		r->proc = NULL;
 		r->leave = r->canceled = false;
@@ -222,6 +263,7 @@ gq_runner_next(TimestampTz now, int most, GqRunnerStart *start, TimestampTz *wak
 	bool		room;
 	int			n;
 	int			starving;
+	int			idle;
 	int			leaving;
 
 	*wake_at = DT_NOEND;
@@ -230,8 +272,11 @@ gq_runner_next(TimestampTz now, int most, GqRunnerStart *start, TimestampTz *wak
 	LWLockAcquire(gq_shared->databases_lock, LW_SHARED);
 	LWLockAcquire(gq_shared->runners_lock, LW_EXCLUSIVE);
 	n = count_slots(now, &leaving);
-	room = n < Min(most, GQ_MAX_RUNNERS);
-	p = choose(now, wake_at, &starving);
+	most = Min(most, GQ_MAX_RUNNERS);
+	p = choose(now, wake_at, &starving, &idle);
+	room = n < most - (p != NULL && p->running > 0 && idle > 0 ? 1 : 0);
+	if (p == NULL && *wake_at == DT_NOEND && n <= most)
+		gq_runner_slots->to_leave = 0;	/* nobody needs it any more */
 	if (p != NULL && room)
 		mark_starting(p, now, start);
 	else if (starving > leaving || n - leaving > most)
@@ -246,6 +291,7 @@ gq_runner_not_started(const GqRunnerStart *start, GqStartFailure why, TimestampT
 {
 	GqRunner   *r = &gq_runner_slots->runners[start->slot];
 	bool		lasting = false;
+	bool		starving = false;
 
 	LWLockAcquire(gq_shared->runners_lock, LW_EXCLUSIVE);
 	if (r->state != GQ_RUNNER_FREE && r->generation == start->generation)
@@ -259,12 +305,15 @@ gq_runner_not_started(const GqRunnerStart *start, GqStartFailure why, TimestampT
 			p->next_start_at = TimestampTzPlusMilliseconds(now, 1000 * Min(p->no_slot_tries, 4));
 			pg_atomic_write_u32(&p->work, 1);
 			lasting = now >= TimestampTzPlusMilliseconds(p->no_slot_since, NO_SLOT_MS);
+			starving = p->running == 1; /* this one */
 		}
 		else
 			note_failure(p, now);
 		free_slot(r);
 	}
 	LWLockRelease(gq_shared->runners_lock);
+	if (starving)
+		(void) gq_runners_make_room(now);
 	return lasting;
 }
 
@@ -304,6 +353,7 @@ gq_runner_enter(int slot, uint32 generation, GqRunnerJob *job)
 			job->database = p->database;
 			job->role = p->role;
 			strlcpy(job->type, p->type, sizeof(job->type));
+			p->started_at = GetCurrentTimestamp();
 			r->state = GQ_RUNNER_PRESENT;
 			r->pid = MyProcPid;
 			r->proc = MyProc;
@@ -345,7 +395,19 @@ gq_runner_is_canceled(void)
 bool
 gq_runner_must_leave(void)
 {
-	return ((volatile GqRunner *) gq_my_runner)->leave;
+	if (((volatile GqRunner *) gq_my_runner)->leave)
+		return true;
+	if (((volatile GqRunnerSlots *) gq_runner_slots)->to_leave == 0)
+		return false;
+	LWLockAcquire(gq_shared->runners_lock, LW_EXCLUSIVE);
+	if (gq_runner_slots->to_leave > 0 &&
+		gq_runner_processor_of(gq_my_runner)->running >= gq_runner_slots->leave_from)
+	{
+		gq_runner_slots->to_leave--;
+		gq_my_runner->leave = true;
+	}
+	LWLockRelease(gq_shared->runners_lock);
+	return gq_my_runner->leave;
 }
 
 void
@@ -424,6 +486,7 @@ bool
 gq_processor_info(Oid database, const char *type, GqProcessorInfo *info)
 {
 	GqProcessor *p = NULL;
+	TimestampTz now = GetCurrentTimestamp();
 
 	memset(info, 0, sizeof(GqProcessorInfo));
 	if (gq_runner_slots == NULL)
@@ -434,7 +497,8 @@ gq_processor_info(Oid database, const char *type, GqProcessorInfo *info)
 	{
 		info->running = p->running;
 		info->failures = p->failures;
-		info->no_slot_since = p->no_slot_tries > 2 ? p->no_slot_since : 0;
+		info->no_slot_since = p->no_slot_tries > 0 &&
+			now >= TimestampTzPlusMilliseconds(p->no_slot_since, NO_SLOT_MS) ? p->no_slot_since : 0;
 		info->waiting = pg_atomic_read_u32(&p->work) != 0 && p->running == 0;
 	}
 	LWLockRelease(gq_shared->runners_lock);

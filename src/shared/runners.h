@@ -61,6 +61,13 @@ typedef struct GqRunnerStart
  * does now, or there are `most`; *wake_at is when to look again. */
 extern bool gq_runner_next(TimestampTz now, int most, GqRunnerStart *start, TimestampTz *wake_at);
 
+/* A keeper lacks a background worker: see that a runner leaves, when its task is
+ * done.  Returns when to look again. */
+extern TimestampTz gq_runners_make_room(TimestampTz now);
+
+/* As gq_keepers_place_free. */
+extern void gq_runners_place_free(TimestampTz now);
+
 /* That runner never entered, or has gone; nothing happens if it gave its slot
  * back.  True: there has been no background worker for it for a while. */
 extern bool gq_runner_not_started(const GqRunnerStart *start, GqStartFailure why, TimestampTz now);
@@ -84,7 +91,7 @@ extern void gq_runner_runs(int64 id, int64 token);
 /* Has the lease of what it runs been ended by somebody else? */
 extern bool gq_runner_is_canceled(void);
 
-/* Does another type need this process? */
+/* Does another type, or a keeper, need this process? Ask between two tasks. */
 extern bool gq_runner_must_leave(void);
 
 /* From here on work that comes is for another runner; look once more, and go. */

@@ -189,6 +189,7 @@ check_starts(TimestampTz now)
 		(void) gq_keeper_not_started(&starts[i].start, GQ_START_FAILED, now);
 		pfree(starts[i].handle);
 		starts[i] = starts[--nstarts];
+		gq_place_is_free(now);
 	}
 }
 
@@ -231,12 +232,13 @@ gq_launcher_main(Datum main_arg)
 	{
 		TimestampTz now = GetCurrentTimestamp();
 		TimestampTz wake_at;
+		TimestampTz runners_at;
 
 		check_starts(now);
 		if (gq_launcher_pass(now))
 			list_databases(now);
 		wake_at = start_keepers(now);
-		wake_at = Min(wake_at, gq_start_runners(now));
-		gq_worker_sleep(wake_at, wait_event);
+		runners_at = gq_start_runners(now);
+		gq_worker_sleep(Min(wake_at, runners_at), wait_event);
 	}
 }

@@ -7,6 +7,9 @@
  * followed by its handle until it has ended, so that a slot is given back also
  * where the process never came to take it.
  *
+ * Where background workers are short, keepers come first: none is started for a
+ * processor while a keeper lacks one.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -80,7 +83,15 @@ check_starts(TimestampTz now)
 		(void) gq_runner_not_started(&starts[i].start, GQ_START_FAILED, now);
 		pfree(starts[i].handle);
 		starts[i] = starts[--nstarts];
+		gq_place_is_free(now);
 	}
+}
+
+void
+gq_place_is_free(TimestampTz now)
+{
+	gq_keepers_place_free(now);
+	gq_runners_place_free(now);
 }
 
 TimestampTz
@@ -90,6 +101,8 @@ gq_start_runners(TimestampTz now)
 	TimestampTz wake_at;
 
 	check_starts(now);
+	if (gq_keepers_lack_place())
+		return gq_runners_make_room(now);
 	while (gq_runner_next(now, gq_max_processor_workers, &start, &wake_at))
 	{
 		if (nstarts == GQ_MAX_RUNNERS ||

@@ -22,6 +22,9 @@ extern void gq_utility_init(void);
 /* Start the runners that are needed.  Returns when to look again. */
 extern TimestampTz gq_start_runners(TimestampTz now);
 
+/* A process of ours has ended: who lacked a background worker need not wait. */
+extern void gq_place_is_free(TimestampTz now);
+
 /* ---- in a worker ---- */
 
 /* A registration, filled in but for argument, restart time and notification. */

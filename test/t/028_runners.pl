@@ -1,0 +1,144 @@
+# Processors where processes are short: no place for a background worker, places
+# for all types together, and who comes first.  A handler runs until the test lets
+# it go, so that what waits behind it waits for certain.
+use strict;
+use warnings;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+use GoqueNode;
+
+# Two places for runners, beside launcher and keeper.
+my $node = GoqueNode::new_node('runners',
+	conf => "max_worker_processes = 4\nmax_logical_replication_workers = 0\nmax_parallel_workers = 0\n");
+my $s = GoqueSession->new($node);
+my $gate = GoqueSession->new($node);	# holds the locks that handlers wait for
+
+sub add_slow
+{
+	my ($n) = @_;
+
+	$gate->query("SELECT pg_advisory_lock($n)");
+	return $s->query("SELECT goque_add('slow', '{\"n\": $n}')");
+}
+
+sub let_go
+{
+	my ($n) = @_;
+
+	return $gate->query("SELECT pg_advisory_unlock($n)");
+}
+
+# Wait until so many handlers wait for their locks.
+sub running
+{
+	my ($n) = @_;
+
+	GoqueNode::wait_until($node, q{SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'goque: task % of type slow' AND wait_event = 'advisory'}, $n);
+	return;
+}
+
+sub done
+{
+	my ($id, $name, $db) = @_;
+
+	GoqueNode::wait_until($node, "SELECT status = 'done' FROM goque.tasks WHERE id = $id", 't', $db);
+	pass($name);
+	return;
+}
+
+# Seconds of CPU time that the launcher has had.
+sub launcher_time
+{
+	my $pid = $s->query(q{SELECT pid FROM goque.workers WHERE kind = 'launcher'});
+	my @stat = split / /, slurp_file("/proc/$pid/stat") =~ s/^.*\) //sr;
+
+	return ($stat[11] + $stat[12]) / 100;	# clock ticks
+}
+
+my $QUICK = q{CREATE FUNCTION quick(p jsonb) RETURNS void LANGUAGE sql AS ''; SELECT goque_register_processor('quick', 'quick')};
+
+$s->query(q{CREATE FUNCTION slow(p jsonb) RETURNS void LANGUAGE sql AS $$ SELECT pg_advisory_xact_lock((p->>'n')::int) $$;
+	SELECT goque_configure('slow', timeout => '10 min'); SELECT goque_register_processor('slow', 'slow', workers => 8)});
+$s->query($QUICK);
+
+# ---- no place for another background worker ----
+
+my @slow = map { add_slow($_) } 1 .. 4;
+running(2);
+my $quick = $s->query(q{SELECT goque_add('quick')});
+my $time = -r '/proc/self/stat' ? launcher_time() : undef;
+GoqueNode::wait_until($node, q{SELECT NOT ok AND detail LIKE 'no background worker could be started since %' FROM goque.processors WHERE type = 'quick'});
+like($s->query(q{SELECT ok, detail, hint FROM goque.health WHERE check_name = 'processors'}),
+	qr/^f\|quick: no background worker could be started since .*; slow: .*\|Raise max_worker_processes and restart the server\.$/, 'no background worker is free: goque.health says so');
+GoqueNode::wait_for('the line in the log', sub { slurp_file($node->logfile) =~ /no background worker is free for a processor of goque/ });
+SKIP:
+{
+	skip 'no /proc here', 1 unless defined $time;
+	cmp_ok(launcher_time() - $time, '<', 0.5, '... and the launcher does not spin');
+}
+
+# who has more than one process gives one up, after its task
+let_go(1);
+done($quick, 'a type without a process gets the first place that is free');
+is($s->query(qq{SELECT count(*) FROM goque.tasks WHERE id IN ($slow[1], $slow[2], $slow[3]) AND status = 'done'}), '0', '... before the type with slow handlers goes on');
+is($s->query(q{SELECT ok FROM goque.processors WHERE type = 'quick'}), 't', '... and all is well with it');
+
+# ---- keepers come first ----
+
+my $KEEPER = q{SELECT count(*) FROM pg_stat_activity WHERE datname = 'postgres' AND backend_type = 'goque keeper'};
+$s->query(q{SELECT goque_register_processor('quick', 'quick', idle_timeout => '0')});
+running(2);
+$s->query(q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'goque keeper'});
+running(3);
+GoqueNode::wait_until($node, q{SELECT NOT ok FROM goque.health WHERE check_name = 'worker_slots'});
+is($s->query($KEEPER), '0', 'a keeper that was ended lost its place');
+add_slow(5);
+let_go(2);
+GoqueNode::wait_until($node, $KEEPER, '1');
+done($slow[1], '... and gets the next one that is free, when a task is done');
+GoqueNode::wait_until($node, q{SELECT ok FROM goque.health WHERE check_name = 'worker_slots'});
+let_go($_) for 3 .. 5;
+my @lines = grep { /no background worker is free for a processor of goque/ } split /\n/, slurp_file($node->logfile);
+cmp_ok(scalar(@lines), '<', 5, 'all that took few lines in the log');
+GoqueNode::wait_until($node, q{SELECT count(*) FROM goque.tasks WHERE type = 'slow' AND status <> 'done'}, '0');
+is($s->query(q{SELECT max(attempts) FROM goque.tasks}), '1', 'nothing was done twice');
+$_->quit for $s, $gate;
+$node->append_conf('postgresql.conf', "max_worker_processes = 16\ngoque.max_processor_workers = 3\n");
+$node->restart;
+
+# ---- fair between types and databases ----
+
+$s = GoqueSession->new($node);
+$gate = GoqueSession->new($node);
+$s->query('CREATE DATABASE d');
+$node->safe_psql('d', "CREATE EXTENSION goque; $QUICK");
+GoqueNode::wait_until($node, q{SELECT detail = 'runs when there is work' FROM goque.processors}, 't', 'd');
+@slow = map { add_slow($_) } 1 .. 4;
+running(2);
+done($node->safe_psql('d', q{SELECT goque_add('quick')}), 'one type with slow handlers leaves room for a type of another database', 'd');
+done($s->query(q{SELECT goque_add('quick')}), '... and, when that is idle, for one of its own');
+is($s->query(q{SELECT count(*) FROM goque.tasks WHERE type = 'slow' AND status = 'processing'}), '2', '... while its tasks go on');
+$node->safe_psql('d', q{SELECT goque_unregister_processor('quick')});
+$s->query(q{SELECT goque_unregister_processor('quick')});
+running(3);
+pass('where there is no other type, it has all places');
+let_go($_) for 1 .. 4;
+GoqueNode::wait_until($node, q{SELECT count(*) FROM goque.tasks WHERE type = 'slow' AND status <> 'done'}, '0');
+
+# ---- DROP FUNCTION while it runs (F34) ----
+
+add_slow(6);
+running(1);
+is($s->query('DROP FUNCTION slow(jsonb)'), '', 'DROP FUNCTION while it runs');
+GoqueNode::wait_until($node, q{SELECT count(*) FROM goque.workers WHERE kind = 'processor'}, '0');
+is($s->query(q{SELECT status, attempts FROM goque.tasks WHERE payload->>'n' = '6'}), 'new|0', '... stops it, and the attempt is given back');
+is($s->query(q{SELECT ok, detail, hint FROM goque.health WHERE check_name = 'processors'}), 'f|slow: handler public.slow(jsonb) does not exist|Create it, or register another one.', '... and goque.health says why');
+$s->query(q{CREATE FUNCTION slow(p jsonb) RETURNS void LANGUAGE sql AS ''});
+GoqueNode::wait_until($node, q{SELECT status = 'done' FROM goque.tasks WHERE payload->>'n' = '6'});
+pass('created again, it goes on');
+
+is(GoqueNode::bad_log_lines($node), '', 'the log is clean');
+$_->quit for $s, $gate;
+$node->stop;
+done_testing();
