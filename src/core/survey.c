@@ -35,6 +35,7 @@
 #include "core/maintain.h"
 #include "core/ready.h"
 #include "core/stranded.h"
+#include "shared/databases.h"
 #include "shared/delays.h"
 #include "shared/leases.h"
 #include "shared/runners.h"
@@ -236,7 +237,11 @@ count_task(HTAB *tallies, HTAB *delays, const GqTask *task)
 			count_delay(delays, entry, task);
 	}
 	if (task->status == GQ_PROCESSING)
+	{
 		gq_lease_enter(gq_instance(), task->id, task->token, task->lease_until, 0);
+		gq_database_due(MyDatabaseId, task->lease_until);	/* the healer may have
+															 * looked before */
+	}
 }
 
 static void

@@ -135,9 +135,11 @@ $s->query(q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend
 GoqueNode::wait_until($node, "SELECT attempts = 1 AND worker <> '' FROM goque.tasks WHERE id = $id");
 wait_running($id);
 is($s->query("SELECT status, attempts FROM goque.tasks WHERE id = $id"), 'processing|1', 'a terminated process gives the attempt back, and another goes on');
+$s->query("SELECT goque_cancel($id)");
 
 # a handler that will not hear
 processor('deaf', q{LOOP BEGIN PERFORM pg_sleep(60); EXCEPTION WHEN query_canceled THEN NULL; END; END LOOP;});
+$s->query(q{SELECT goque_configure('deaf', timeout => '1 s')});
 my $deaf = add('deaf', '{}', 'max_attempts => 1');
 wait_running($deaf);
 
