@@ -6,7 +6,10 @@
  * A commit of claims alone need not be flushed: if a crash takes it back, the
  * task is ready again, and its holder's token is refused.  "Alone" is told by
  * XactLastRecEnd, the end of the last WAL record of this transaction: at
- * pre-commit it must be where the last claim left it.  Should a pre-commit
+ * pre-commit it must be where the last claim left it.  What was written before the
+ * transaction had an id does not count: PostgreSQL never flushes that at a commit
+ * (nextval() takes an id for this reason).  It is the pruning of pages that were
+ * read, as those of pg_proc by a session's first call.  Should a pre-commit
  * callback of somebody else, that runs after ours, write something, there is
  * more than the commit record between then and the commit: it is flushed after
  * all, before the client is told.
@@ -36,7 +39,7 @@ static int64 records_at_precommit;
 void
 gq_claims_begin(void)
 {
-	if (XactLastRecEnd == InvalidXLogRecPtr)
+	if (XactLastRecEnd == InvalidXLogRecPtr || !TransactionIdIsValid(GetTopTransactionIdIfAny()))
 		claims_only = true;
 	else if (XactLastRecEnd != claims_end)
 		claims_only = false;

@@ -15,9 +15,8 @@
  * commit is counted.  So claims and counts together never say too little:
  * max_running is kept, whoever claims.  Claims of types without a limit take
  * places too, so that a limit holds from the moment it is set.  A finish frees its
- * place when it has
- * committed; to its own transaction the place is free at once, since no other
- * can see the one without the other.
+ * place when it has committed; to its own transaction the place is free at once,
+ * since no other can see the one without the other.
  *
  * A prepared transaction keeps its places (GqType.prepared_claims), and those
  * of tasks that it finishes, until a survey has counted anew.
