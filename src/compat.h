@@ -15,6 +15,19 @@
 #include "storage/lock.h"
 #include "storage/lwlock.h"
 #include "storage/proc.h"
+#include "storage/shmem.h"
+#include "utils/hsearch.h"
+
+/* A hash table in shared memory, with room for so many from the beginning. */
+static inline HTAB *
+gq_shmem_hash(const char *name, long nelems, HASHCTL *ctl, int flags)
+{
+#if PG_VERSION_NUM >= 190000
+	return ShmemInitHash(name, nelems, ctl, flags);
+#else
+	return ShmemInitHash(name, nelems, nelems, ctl, flags);
+#endif
+}
 
 /*
  * Index of this process in ProcGlobal->allProcs: below MaxBackends for every

@@ -29,6 +29,7 @@
 #include "utils/hsearch.h"
 #include "utils/timestamp.h"
 
+#include "compat.h"
 #include "shared/delays.h"
 #include "shared/shmem.h"
 
@@ -48,7 +49,7 @@ gq_delays_shmem_init(void)
 {
 	HASHCTL		ctl = {.keysize = sizeof(GqSpan),.entrysize = sizeof(GqDelay)};
 
-	delays = ShmemInitHash("goque delays", GQ_MAX_DELAYS, GQ_MAX_DELAYS, &ctl,
+	delays = gq_shmem_hash("goque delays", GQ_MAX_DELAYS, &ctl,
 						   HASH_ELEM | HASH_BLOBS | HASH_FIXED_SIZE);
 }
 
