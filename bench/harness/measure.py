@@ -91,9 +91,8 @@ class Run:
             self.filled = load.fill(server, self.contender)
         elif load.prefill and load.depth:
             self.fill(load.depth)
-        settle = self.contender.file("settle.sql")
-        if settle:
-            server.psql(settle)
+        # a queue without statistics gets plans that its authors never meant
+        server.query("VACUUM ANALYZE")
         server.query("CHECKPOINT", "postgres")
 
     def fill(self, count):
