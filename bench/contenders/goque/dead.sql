@@ -1,1 +1,0 @@
-SELECT coalesce(sum(attempts_left), 0) FROM goque.stats;
