@@ -1,6 +1,7 @@
 """What makes a queue's life hard, usable with any contender: each is start(run) -> stop()."""
 import os
 import random
+import re
 import signal
 import subprocess
 import threading
@@ -45,6 +46,15 @@ def held_snapshot(run):
 
 def held_xid(run):
     return transaction(run.server.connect, "BEGIN", "SELECT pg_current_xact_id()")
+
+
+def straggler(run):
+    """One task that is in processing all the time."""
+    sql = run.contender.text("fetch.sql")
+    for name, value in (("type", "'bench0'"), ("n", "1"), ("lease", "'10 h'")):
+        sql = re.sub(rf"(?<!:):{name}\b", value, sql)
+    run.server.query(sql)
+    return lambda: None
 
 
 def idle_slot(run):

@@ -13,7 +13,7 @@ plt.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "goque", "figure.fi
 
 def colour(name):
     """Goque's own stand out; the others keep their colour from picture to picture."""
-    own = {"goque": "#c1272d", "goque_forgetful": "#e8888b", "hand_written": "#1f4e79", "hand_written_done": "#7a9cc0", "hand_written_ranked": "#1f4e79"}
+    own = {"goque": "#c1272d", "goque_brief": "#c1272d", "goque_forgetful": "#e8888b", "hand_written": "#1f4e79", "hand_written_done": "#7a9cc0", "hand_written_ranked": "#1f4e79"}
     return own.get(name) or plt.get_cmap("tab20")(sum(map(ord, name)) % 20)
 
 
@@ -29,7 +29,10 @@ def save(bench, axes, name, title, x, y):
 
 
 def comparisons(bench, scenario):
-    return [(point, results) for (name, point), results in bench.results.items() if name == scenario.name and results]
+    found = [(point, results) for (name, point), results in bench.results.items() if name == scenario.name and results]
+    if scenario.name == "night" and found:  # whose contenders run for different times
+        return [(found[0][0], {name: rs for _, results in found for name, rs in results.items()})]
+    return found
 
 
 def shade(axes, results):
@@ -103,7 +106,7 @@ def of(bench, scenario):
         return over_workers(bench, scenario)
     if scenario.name == "latency":
         return latencies(bench, scenario)
-    if scenario.name in ("held", "scanners"):
+    if scenario.name in ("held", "scanners", "night"):
         return over_time(bench, scenario, "tasks_s", "tasks a second") + over_time(bench, scenario, "bytes", "megabytes of tables and indexes", 1e-6)
     if scenario.name in ("soak", "overload"):
         return over_time(bench, scenario, "depth", "tasks in the queue")

@@ -22,9 +22,12 @@ class Scenario:
     run: object
 
 
+ELSEWHERE = ["hand_written_ranked", "goque_brief"]  # for scenarios of their own
+
+
 def everybody():
-    """hand_written first, since it is the baseline; the ranked one has scenarios of its own."""
-    return OWN + [n for n in all_names() if n not in OWN + ["hand_written_ranked"]]
+    """hand_written first, since it is the baseline."""
+    return OWN + [n for n in all_names() if n not in OWN + ELSEWHERE]
 
 
 def throughput(bench):
@@ -90,6 +93,22 @@ def scanners(bench):
     load = Load(workers=8, seconds=seconds, sync="off", burdens=((0, FOREVER, burdens.readers(4, seconds / 4)),), every=bench.pick(1, 2, 5),
                 phases=(("first third", 1, seconds / 3), ("last third", seconds * 2 / 3, seconds)))
     bench.compare("4 overlapping REPEATABLE READ scanners", load, PAIR, rounds=1)
+
+
+def night(bench):
+    """All that makes a queue fall over, at once.  A hand-written one is watched for a sixth of the time: it has fallen by then."""
+    burdened = bench.seconds(12, 300, 3600)
+    for names, share in ((["goque_brief"], 1), (["hand_written_ranked"], 1 / 6)):
+        clean, readers, after = burdened * share / 30 + 2, burdened * share, burdened * share / 5
+        end = clean + readers + after
+        tail = max(readers / 20, 2)
+        load = Load(workers=8, producers=4, seconds=end, sync="off", needs=("types", "priorities", "fail"), drain=10, every=bench.pick(1, 2, 5),
+                    options={"types": 4, "priorities": 4, "fail_percent": 10},
+                    burdens=((0, FOREVER, burdens.straggler), (clean, FOREVER, burdens.held_snapshot),
+                             (clean, clean + readers, burdens.readers(4, min(readers / 4, 120)))),
+                    phases=(("clean", 1, clean), ("first of it", clean, clean + tail), ("last of it", clean + readers - tail, clean + readers),
+                            ("readers gone, snapshot held", end - after / 2, end)))
+        bench.compare(f"{readers:.0f} s of all at once", load, names, rounds=1, baseline=names[0], only=True)
 
 
 def soak(bench):
@@ -197,6 +216,10 @@ SCENARIOS = [
              RANKED, chaos),
     Scenario(11, "failures", "Tasks that fail, and leases that expire", "Failed tasks are retried after 100 ms.", RANKED, failures),
     Scenario(12, "ranks", "Priorities and types", "", RANKED, ranks),
+    Scenario(16, "night", "All of it at once",
+             "Saturated, four types and four priorities, 10 % of the tasks fail and are retried, one task stays in processing all the time, a REPEATABLE READ "
+             "snapshot is held, and four overlapping readers go over the queue's own tables or views. Then the readers leave, and the snapshot stays.",
+             ["goque_brief", "hand_written_ranked"], night),
     Scenario(13, "order", "Ordering keys, dependencies and limits", "goque alone, against its own plain tasks in the same rounds.", ["goque"], order),
     Scenario(14, "ask", "Answers over many tasks", "How long goque's views take with so many finished and ready tasks in the queue.", ["goque"], ask),
     Scenario(15, "memory", "Memory of one large fetch", "", ["goque"], memory),
