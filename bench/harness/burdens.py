@@ -78,28 +78,31 @@ def readers(count, seconds):
     """REPEATABLE READ transactions over the contender's tables or views, overlapping, each of so many seconds."""
     def begin(run):
         scan = run.contender.text("scan.sql") or "SELECT count(*) FROM pg_class"
-        stops, refused = [], []
+        stops, reading, refused, leaving = [], set(), [], threading.Event()
 
         def reader(first_pause):
             pause = [first_pause]
 
             def step():
-                time.sleep(pause[0])
+                leaving.wait(pause[0])
                 pause[0] = 0
                 conn = run.server.connect()
+                reading.add(conn)
                 try:
                     with conn.cursor() as cur:
                         cur.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
                         limit = time.time() + seconds
-                        while True:
+                        while not leaving.is_set():
                             cur.execute(scan)
                             if time.time() >= limit:
                                 break
-                            time.sleep(min(seconds / 10, max(limit - time.time(), 0)))
+                            leaving.wait(min(seconds / 10, max(limit - time.time(), 0)))
                         cur.execute("COMMIT")
                 except psycopg2.Error as e:
-                    refused.append(e.pgcode)
+                    if not leaving.is_set():
+                        refused.append(e.pgcode)
                 finally:
+                    reading.discard(conn)
                     conn.close()
             return step
 
@@ -107,6 +110,12 @@ def readers(count, seconds):
             stops.append(background(reader(i * seconds / count)))
 
         def stop():
+            leaving.set()
+            for conn in list(reading):
+                try:
+                    conn.cancel()
+                except psycopg2.Error:      # it has just ended by itself
+                    pass
             for s in stops:
                 s()
             if refused:

@@ -1,2 +1,2 @@
 CREATE EXTENSION goque;
-SELECT goque_configure(NULL, backoff => 'static', backoff_base => '100 ms');
+SELECT goque_configure(NULL, backoff => 'static', backoff_base => '100 ms', max_attempts => 100);
