@@ -123,7 +123,7 @@ refuse_unseen(const GqClaim *claim)
 static void
 fetch_waiting(GqClaim *claim, int64 wait)
 {
-	TimestampTz deadline = gq_sleep_deadline(wait);
+	int64		deadline = gq_sleep_deadline(wait);
 	bool		slept = false;
 
 	gq_sleep_begin(claim->types, claim->ntypes);
@@ -132,7 +132,7 @@ fetch_waiting(GqClaim *claim, int64 wait)
 		gq_sleep_rearm();
 		gq_claim(claim, slept);
 		refuse_unseen(claim);
-		if (claim->taken > 0 || GetCurrentTimestamp() >= deadline)
+		if (claim->taken > 0 || gq_sleep_is_over(deadline))
 			break;
 		gq_sleep(deadline, claim->next_due);
 		slept = true;
@@ -221,7 +221,7 @@ Datum
 goque_wait(PG_FUNCTION_ARGS)
 {
 	CallContext *context = (CallContext *) fcinfo->context;
-	TimestampTz deadline;
+	int64		deadline;
 	TimestampTz next_due;
 	int64		timeout;
 	char	  **types;
@@ -243,7 +243,7 @@ goque_wait(PG_FUNCTION_ARGS)
 	for (;;)
 	{
 		gq_sleep_rearm();
-		if (look(types, ntypes, &next_due) || GetCurrentTimestamp() >= deadline)
+		if (look(types, ntypes, &next_due) || gq_sleep_is_over(deadline))
 			break;
 		gq_sleep(deadline, next_due);
 	}

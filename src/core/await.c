@@ -92,7 +92,7 @@ look_interval(void)
 }
 
 bool
-gq_await(int64 id, TimestampTz deadline, GqEnd *end)
+gq_await(int64 id, int64 deadline, GqEnd *end)
 {
 	bool		ended;
 
@@ -102,7 +102,7 @@ gq_await(int64 id, TimestampTz deadline, GqEnd *end)
 		gq_sleep_rearm();
 		gq_await_rearm();
 		ended = look(id, end);
-		if (ended || GetCurrentTimestamp() >= deadline)
+		if (ended || gq_sleep_is_over(deadline))
 			break;
 		gq_sleep(deadline, GetCurrentTimestamp() + look_interval());
 	}

@@ -23,7 +23,7 @@ typedef struct GqEnd
 
 /* Wait until the task has ended, or the deadline.  False: time is up.  55000 for
  * a task that cannot end before this transaction does. */
-extern bool gq_await(int64 id, TimestampTz deadline, GqEnd *end);
+extern bool gq_await(int64 id, int64 deadline, GqEnd *end);
 
 /* ---- who ends tasks ---- */
 

@@ -29,6 +29,7 @@
 #include "core/installation.h"
 #include "core/ready.h"
 #include "core/xact.h"
+#include "monotonic.h"
 #include "shared/cells.h"
 #include "shared/prepared_keys.h"
 #include "shared/shmem.h"
@@ -346,13 +347,13 @@ check_from(GqType *entry, const char *type, TimestampTz now, GqKey key)
 static int
 check_all(GqType *entry, const char *type, TimestampTz now, bool at_once)
 {
-	TimestampTz started = GetCurrentTimestamp();
+	int64		started = gq_monotonic_now();
 	int			hidden;
 
-	if (now < entry->full_check_at && !at_once)
+	if (started < entry->full_check_at && !at_once)
 		return 0;
 	hidden = check_from(entry, type, now, gq_first_key);
-	entry->full_check_at = now + CHECK_PAUSE * (GetCurrentTimestamp() - started);
+	entry->full_check_at = started + CHECK_PAUSE * (gq_monotonic_now() - started);
 	return hidden;
 }
 

@@ -25,6 +25,7 @@
 #include "compat.h"
 #include "core/installation.h"
 #include "core/sleep.h"
+#include "monotonic.h"
 #include "shared/shmem.h"
 #include "shared/wakeup.h"
 #include "store/relations.h"
@@ -33,14 +34,19 @@
 #define POLL_INTERVAL (1 * USECS_PER_SEC)
 #define TIMEOUT_MARGIN (100 * USECS_PER_SEC / 1000)
 
-TimestampTz
+int64
 gq_sleep_deadline(int64 wait)
 {
-	TimestampTz deadline = GetCurrentTimestamp() + wait;
-
 	if (get_timeout_active(STATEMENT_TIMEOUT))
-		deadline = Min(deadline, get_timeout_finish_time(STATEMENT_TIMEOUT) - TIMEOUT_MARGIN);
-	return deadline;
+		wait = Min(wait, get_timeout_finish_time(STATEMENT_TIMEOUT) - TIMEOUT_MARGIN -
+				   GetCurrentTimestamp());
+	return gq_monotonic_now() + wait;
+}
+
+bool
+gq_sleep_is_over(int64 deadline)
+{
+	return gq_monotonic_now() >= deadline;
 }
 
 /* What goque.workers shows: the types, as far as there is room. */
@@ -126,13 +132,14 @@ wait_for_event(long timeout)
 }
 
 void
-gq_sleep(TimestampTz deadline, TimestampTz next_due)
+gq_sleep(int64 deadline, TimestampTz next_due)
 {
+	int64		longest = gq_shared != NULL ? SAFETY_INTERVAL : POLL_INTERVAL;
+	int64		left = deadline - gq_monotonic_now();
 	TimestampTz now = GetCurrentTimestamp();
-	TimestampTz until = now + (gq_shared != NULL ? SAFETY_INTERVAL : POLL_INTERVAL);
+	TimestampTz until = now + Min(longest, left);
 	int			occurred;
 
-	until = Min(until, deadline);
 	until = Min(until, gq_shared != NULL ? gq_wait_timer(next_due) : next_due);
 	occurred = wait_for_event(TimestampDifferenceMilliseconds(now, until));
 	if (occurred & WL_LATCH_SET)

@@ -10,8 +10,12 @@
 
 #include "goque.h"
 
-/* When a wait of this length ends: 100 ms before the statement_timeout would. */
-extern TimestampTz gq_sleep_deadline(int64 wait);
+/*
+ * When a wait of this length ends, by the clock of monotonic.h: 100 ms before
+ * the statement_timeout would.
+ */
+extern int64 gq_sleep_deadline(int64 wait);
+extern bool gq_sleep_is_over(int64 deadline);
 
 /* Sign up before the first look; sign off (an error does it too). */
 extern void gq_sleep_begin(char **types, int ntypes);
@@ -21,6 +25,6 @@ extern void gq_sleep_end(void);
 extern void gq_sleep_rearm(void);
 
 /* Sleep until something may be ready, or the deadline, or a task falls due. */
-extern void gq_sleep(TimestampTz deadline, TimestampTz next_due);
+extern void gq_sleep(int64 deadline, TimestampTz next_due);
 
 #endif							/* GOQUE_CORE_SLEEP_H */

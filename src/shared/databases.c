@@ -28,6 +28,7 @@
 #include "utils/timestamp.h"
 
 #include "compat.h"
+#include "monotonic.h"
 #include "shared/database_slots.h"
 #include "shared/runners.h"
 #include "shared/shmem.h"
@@ -297,7 +298,7 @@ void
 gq_database_block(Oid database)
 {
 	static uint32 wait_event = 0;
-	TimestampTz end;
+	int64		end;
 
 	if (gq_slots == NULL || !OidIsValid(database))
 		return;
@@ -305,11 +306,11 @@ gq_database_block(Oid database)
 		return;
 
 	gq_wait_event(&wait_event, "GoqueKeeperExit");
-	end = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), BLOCK_WAIT_MS);
+	end = gq_monotonic_now() + BLOCK_WAIT_MS * INT64CONST(1000);
 	ConditionVariablePrepareToSleep(&gq_slots->left);
 	while (has_worker(database))
 	{
-		long		ms = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), end);
+		long		ms = (end - gq_monotonic_now()) / 1000;
 
 		if (ms <= 0 ||
 			ConditionVariableTimedSleep(&gq_slots->left, ms, wait_event))

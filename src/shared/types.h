@@ -123,8 +123,8 @@ typedef struct GqType
 	GqFrontier	frontier[GQ_GENERATIONS];
 	uint32		prepared;		/* see shared/prepared_keys.c */
 	GqKey		prepared_key;
-	TimestampTz full_check_at;	/* the next from the beginning, at the
-								 * earliest */
+	int64		full_check_at;	/* the next from the beginning, at the
+								 * earliest, by monotonic.h */
 	bool		counted;		/* counts[] is true of the tables */
 	bool		running_known;	/* ... or counts[GQ_PROCESSING] is no less */
 	bool		limited;		/* it had a limit since the server started:
