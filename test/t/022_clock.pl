@@ -183,6 +183,7 @@ for my $clock ($HOUR, -$HOUR)
 
 	GoqueFaults::set_clock(0);
 	hold();
+	$s->query(q{SELECT goque_add('flushes')});	# else the claim may go with the server
 	$s->quit;
 	$node->stop('immediate');
 	GoqueFaults::set_clock($clock);
