@@ -36,7 +36,7 @@ typedef bool (*RowStep) (Relation table, TupleTableSlot *slot, void *arg);
 bool
 gq_dependencies_are_void(void)
 {
-	Relation	table = table_open(gq_relid(GQ_REL_DEPENDENCIES), AccessShareLock);
+	Relation	table = gq_table_open(GQ_REL_DEPENDENCIES, AccessShareLock);
 	bool		is_void = RelationGetNumberOfBlocks(table) == 0;
 
 	table_close(table, AccessShareLock);
@@ -51,7 +51,7 @@ each_row(GqRelation by, int64 first, int64 second, ScanDirection direction, LOCK
 		 RowStep step, void *arg)
 {
 	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
-	Relation	table = table_open(gq_relid(GQ_REL_DEPENDENCIES), lockmode);
+	Relation	table = gq_table_open(GQ_REL_DEPENDENCIES, lockmode);
 	Relation	index = index_open(gq_relid(by), lockmode);
 	TupleTableSlot *slot = table_slot_create(table, NULL);
 	int			nkeys = first == 0 ? 0 : second == 0 ? 1 : 2;
@@ -172,7 +172,7 @@ insert_row(ResultRelInfo *result, EState *estate, TupleTableSlot *slot, int64 pa
 void
 gq_dependencies_insert(const int64 *parents, int nparents, const int64 *children, int nchildren)
 {
-	Relation	table = table_open(gq_relid(GQ_REL_DEPENDENCIES), RowExclusiveLock);
+	Relation	table = gq_table_open(GQ_REL_DEPENDENCIES, RowExclusiveLock);
 	EState	   *estate = CreateExecutorState();
 	ResultRelInfo *result = makeNode(ResultRelInfo);
 	TupleTableSlot *slot = MakeSingleTupleTableSlot(RelationGetDescr(table), &TTSOpsVirtual);

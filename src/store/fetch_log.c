@@ -38,7 +38,7 @@ gq_fetch_log_append(const char *type, TimestampTz at, int64 id, int64 n)
 {
 	static IndexInfo info = {.type = T_IndexInfo};	/* btree looks at nothing
 													 * in it */
-	Relation	rel = table_open(gq_relid(GQ_REL_FETCH_LOG), RowExclusiveLock);
+	Relation	rel = gq_table_open(GQ_REL_FETCH_LOG, RowExclusiveLock);
 	Relation	index = index_open(gq_relid(GQ_REL_FETCH_LOG_PKEY), RowExclusiveLock);
 	TupleTableSlot *slot = MakeSingleTupleTableSlot(RelationGetDescr(rel), &TTSOpsVirtual);
 
@@ -61,7 +61,7 @@ void
 gq_fetch_log_scan(const char *type, TimestampTz since, void (*fn) (TimestampTz at, int64 n, void *arg),
 				  void *arg)
 {
-	Relation	rel = table_open(gq_relid(GQ_REL_FETCH_LOG), AccessShareLock);
+	Relation	rel = gq_table_open(GQ_REL_FETCH_LOG, AccessShareLock);
 	Relation	index = index_open(gq_relid(GQ_REL_FETCH_LOG_PKEY), AccessShareLock);
 	SnapshotData dirty;
 	TupleTableSlot *slot = table_slot_create(rel, NULL);
@@ -92,7 +92,7 @@ gq_fetch_log_scan(const char *type, TimestampTz since, void (*fn) (TimestampTz a
 void
 gq_fetch_log_thin(void)
 {
-	Relation	rel = table_open(gq_relid(GQ_REL_FETCH_LOG), AccessShareLock);
+	Relation	rel = gq_table_open(GQ_REL_FETCH_LOG, AccessShareLock);
 	bool		is_void = RelationGetNumberOfBlocks(rel) == 0;
 
 	table_close(rel, AccessShareLock);

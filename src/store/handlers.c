@@ -69,7 +69,7 @@ form_row(HeapTuple tuple, TupleDesc desc)
 List *
 gq_handlers_read(const char *type)
 {
-	Relation	rel = table_open(gq_relid(GQ_REL_HANDLERS), AccessShareLock);
+	Relation	rel = gq_table_open(GQ_REL_HANDLERS, AccessShareLock);
 	SysScanDesc scan = systable_beginscan(rel, InvalidOid, false, NULL, 0, NULL);
 	List	   *rows = NIL;
 	HeapTuple	tuple;

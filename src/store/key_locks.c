@@ -70,7 +70,7 @@ typedef enum RowState
 static void
 open_table(LockTable *table)
 {
-	table->rel = table_open(gq_relid(GQ_REL_KEY_LOCKS), RowExclusiveLock);
+	table->rel = gq_table_open(GQ_REL_KEY_LOCKS, RowExclusiveLock);
 	table->index = index_open(gq_relid(GQ_REL_KEY_LOCKS_PKEY), RowExclusiveLock);
 	table->slot = MakeSingleTupleTableSlot(RelationGetDescr(table->rel), &TTSOpsVirtual);
 	table->scan = gq_index_beginscan(table->rel, table->index, SnapshotAny, KEY_ATTRS);

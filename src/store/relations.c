@@ -12,9 +12,11 @@
  */
 #include "postgres.h"
 
+#include "access/table.h"
 #include "catalog/namespace.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
+#include "utils/rel.h"
 
 #include "store/relations.h"
 
@@ -33,6 +35,15 @@ static const char *const fixed_names[GQ_FIXED_RELATIONS] = {
 	[GQ_REL_EMPTIED_SEQ] = "emptied_seq",
 	[GQ_REL_QUARANTINE_SEQ] = "quarantine_seq",
 	[GQ_REL_INSTALLATION_SEQ] = "installation_seq",
+};
+
+/* how many columns this library knows; 0: not a table, or read by SQL */
+static const int fixed_columns[GQ_FIXED_RELATIONS] = {
+	[GQ_REL_SETTINGS] = 15,
+	[GQ_REL_HANDLERS] = 9,
+	[GQ_REL_KEY_LOCKS] = 3,
+	[GQ_REL_DEPENDENCIES] = 2,
+	[GQ_REL_FETCH_LOG] = 4,
 };
 
 static const char *const part_suffixes[GQ_GENERATION_PARTS] = {
@@ -142,4 +153,36 @@ Oid
 gq_relid_settings(void)
 {
 	return gq_relid(GQ_REL_SETTINGS);
+}
+
+/*
+ * Rows are read and written by the numbers of their columns: those of another
+ * version's table would be taken for what they are not.
+ */
+static Relation
+open_known(Oid relid, LOCKMODE lockmode, int columns)
+{
+	Relation	rel = table_open(relid, lockmode);
+
+	if (RelationGetNumberOfAttributes(rel) != columns)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("table \"%s.%s\" is not one of this version of goque",
+						GQ_SCHEMA, RelationGetRelationName(rel)),
+				 errdetail("It has %d columns; the library that the server has loaded, of version %s, knows %d.",
+						   RelationGetNumberOfAttributes(rel), GQ_VERSION, columns),
+				 errhint("Run \"ALTER EXTENSION goque UPDATE\", or restart the server if the library was updated.")));
+	return rel;
+}
+
+Relation
+gq_table_open(GqRelation relation, LOCKMODE lockmode)
+{
+	return open_known(gq_relid(relation), lockmode, fixed_columns[relation]);
+}
+
+Relation
+gq_table_open_generation(int generation, LOCKMODE lockmode)
+{
+	return open_known(gq_relid_generation(generation, GQ_PART_TABLE), lockmode, GQ_TASK_NATTS);
 }

@@ -8,6 +8,8 @@
 #ifndef GOQUE_STORE_RELATIONS_H
 #define GOQUE_STORE_RELATIONS_H
 
+#include "utils/rel.h"
+
 #include "goque.h"
 
 typedef enum GqRelation
@@ -49,5 +51,9 @@ extern Oid	gq_relid_generation(int generation, GqGenerationPart part);
  * database; InvalidOid: it is not installed. */
 extern Oid	gq_instance(void);
 extern Oid	gq_relid_settings(void);
+
+/* As table_open; 55000 if the table is one of another version. */
+extern Relation gq_table_open(GqRelation relation, LOCKMODE lockmode);
+extern Relation gq_table_open_generation(int generation, LOCKMODE lockmode);
 
 #endif							/* GOQUE_STORE_RELATIONS_H */

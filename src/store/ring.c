@@ -73,7 +73,7 @@ open_generation(int number, LOCKMODE lockmode)
 	generation->number = number;
 	generation->lockmode = lockmode;
 	generation->keep_lock = lockmode != AccessShareLock;
-	generation->table = table_open(gq_relid_generation(number, GQ_PART_TABLE), lockmode);
+	generation->table = gq_table_open_generation(number, lockmode);
 	gq_generation_filling(generation, false);
 	return generation;
 }
@@ -142,7 +142,7 @@ gq_generation_close(GqGeneration *generation)
 bool
 gq_generation_is_void(int number)
 {
-	Relation	rel = table_open(gq_relid_generation(number, GQ_PART_TABLE), AccessShareLock);
+	Relation	rel = gq_table_open_generation(number, AccessShareLock);
 	bool		is_void = RelationGetNumberOfBlocks(rel) == 0;
 
 	table_close(rel, AccessShareLock);

@@ -105,7 +105,7 @@ copy_row(Relation rel, HeapTuple tuple, GqSettingsRow *row)
 bool
 gq_settings_row_read(const char *type, GqSettingsRow *row)
 {
-	Relation	rel = table_open(gq_relid_settings(), AccessShareLock);
+	Relation	rel = gq_table_open(GQ_REL_SETTINGS, AccessShareLock);
 	Oid			index;
 	ScanKeyData key;
 	SysScanDesc scan;
