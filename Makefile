@@ -153,7 +153,7 @@ EXTRA_CLEAN = results regression.diffs regression.out log tmp_check tmp_check_is
 TEMP_INSTANCE  = yes
 temp_instance  = $(if $(TEMP_INSTANCE),--temp-instance=$(1) --temp-config=$(srcdir)/test/goque.conf)
 
-REGRESS        = add fetch finish guard why steer unique order after configure limits schedule processors maintain views insert_copy \
+REGRESS        = add fetch finish guard why steer unique order after configure limits schedule processors maintain views user_code insert_copy \
 	errors savepoints callers hostile encodings times readonly drivers
 REGRESS_OPTS   = --encoding=UTF8 --no-locale --inputdir=test --load-extension=goque $(call temp_instance,tmp_check)
 ISOLATION      = two_fetchers fetch_skips_locked fetch_rolled_back savepoint_rollback_fetch \

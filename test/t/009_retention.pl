@@ -55,6 +55,11 @@ works('DROP and CREATE EXTENSION');
 is($elsewhere->query(q{SELECT goque_add('w') > 0; SELECT count(*) FROM goque_fetch('w', 5)}), "t\n1", '... in another session');
 $s->query(q{SELECT goque_cancel(id), goque_purge(id) FROM goque.tasks});
 
+# From here on every DDL that anybody does fails (A13).
+$s->query(q{CREATE FUNCTION tripped() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'tripped'; END $$});
+$s->query("CREATE EVENT TRIGGER tripped_$_ ON $_ EXECUTE FUNCTION tripped()") for 'table_rewrite', 'sql_drop', 'ddl_command_end';
+is($s->query('CREATE TABLE t ()'), 'ERROR:  P0001', 'event triggers refuse DDL');
+
 # ---- retention by the keeper ----
 
 $s->query(q{SELECT goque_configure('short', retention => '1 ms', retention_failed => '1 ms')});
