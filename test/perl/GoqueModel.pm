@@ -9,6 +9,9 @@
 # version that only its session sees.  Nobody else can change it meanwhile: a call
 # that would have to wait dies with "blocked" and changes nothing, and the test
 # makes another one.  A call that PostgreSQL must refuse dies with the SQLSTATE.
+#
+# Who waits for whom is kept apart from the tasks, as edges from parent to child:
+# they come and go under the locks of tasks, and no snapshot is older than they are.
 
 package GoqueModel;
 
@@ -25,7 +28,7 @@ sub new
 	my ($class, %opt) = @_;
 
 	return bless {
-		now => 0, next_id => 1, committed => {}, dirty => {}, sessions => {}, locks => {},
+		now => 0, next_id => 1, committed => {}, dirty => {}, edges => {}, sessions => {}, locks => {},
 		paused => {}, max_running => $opt{max_running} || {} }, $class;
 }
 
@@ -35,7 +38,7 @@ sub session
 {
 	my ($self, $s) = @_;
 
-	return $self->{sessions}{$s} ||= { block => 0, saved => [] };
+	return $self->{sessions}{$s} ||= { block => 0, saved => [], edges => {} };
 }
 
 sub in_block { my ($self, $s) = @_; return $self->session($s)->{block}; }
@@ -45,7 +48,7 @@ sub begin
 {
 	my ($self, $s, $repeatable) = @_;
 
-	$self->{sessions}{$s} = { block => 1, repeatable => $repeatable, saved => [] };
+	$self->{sessions}{$s} = { block => 1, repeatable => $repeatable, saved => [], edges => {} };
 	return;
 }
 
@@ -56,20 +59,24 @@ sub _dirty_ids
 	return grep { $self->{dirty}{$_}{session} eq $s } keys %{ $self->{dirty} };
 }
 
-# What brings the session back to here: copies of its dirty versions.
+# What brings the session back to here: copies of its dirty versions and edges.
 sub save
 {
 	my ($self, $s) = @_;
 
-	return { map { $_ => { %{ $self->{dirty}{$_}{task} } } } $self->_dirty_ids($s) };
+	return {
+		tasks => { map { $_ => { %{ $self->{dirty}{$_}{task} } } } $self->_dirty_ids($s) },
+		edges => { %{ $self->session($s)->{edges} } } };
 }
 
 sub restore
 {
 	my ($self, $s, $saved) = @_;
+	my $tasks = $saved->{tasks};
 
 	delete @{ $self->{dirty} }{ $self->_dirty_ids($s) };
-	$self->{dirty}{$_} = { session => $s, task => { %{ $saved->{$_} } } } for keys %$saved;
+	$self->{dirty}{$_} = { session => $s, task => { %{ $tasks->{$_} } } } for keys %$tasks;
+	$self->session($s)->{edges} = { %{ $saved->{edges} } };
 	return;
 }
 
@@ -103,7 +110,7 @@ sub rollback
 {
 	my ($self, $s) = @_;
 
-	$self->restore($s, {});
+	$self->restore($s, { tasks => {}, edges => {} });
 	$self->_end($s);
 	return;
 }
@@ -112,7 +119,10 @@ sub commit
 {
 	my ($self, $s) = @_;
 	my $now = ++$self->{now};
+	my $edges = $self->session($s)->{edges};
 
+	delete @{ $self->{edges} }{ grep { !$edges->{$_} } keys %$edges };
+	$self->{edges}{$_} = 1 for grep { $edges->{$_} } keys %$edges;
 	for my $id ($self->_dirty_ids($s))
 	{
 		my $task = delete($self->{dirty}{$id})->{task};
@@ -223,18 +233,28 @@ sub _line
 	  $self->visible($s);
 }
 
-sub _unfinished_parents
-{
-	my ($self, $s, $task) = @_;
+# ---- edges: "parent child", of those who wait ----
 
-	return grep { my $p = $self->find($s, $_); $p && $is_live{ $p->{status} } } keys %{ $task->{parents} };
+# As the session sees them: pairs.
+sub _edges
+{
+	my ($self, $s) = @_;
+	my %all = (%{ $self->{edges} }, %{ $self->session($s)->{edges} });
+
+	return map { [ split ' ' ] } grep { $all{$_} } keys %all;
 }
+
+sub _parents { my ($self, $s, $id) = @_; return map { $_->[0] } grep { $_->[1] == $id } $self->_edges($s); }
+sub _children { my ($self, $s, $id) = @_; return map { $_->[1] } grep { $_->[0] == $id } $self->_edges($s); }
+
+sub _link { my ($self, $s, $parent, $child) = @_; $self->session($s)->{edges}{"$parent $child"} = 1; return; }
+sub _unlink { my ($self, $s, $parent, $child) = @_; $self->session($s)->{edges}{"$parent $child"} = 0; return; }
 
 sub _is_blocked
 {
 	my ($self, $s, $task) = @_;
 
-	return 1 if $self->_unfinished_parents($s, $task);
+	return 1 if $self->_parents($s, $task->{id});
 	return 0 unless defined $task->{key};
 	my ($head) = $self->_line($s, $task);
 
@@ -246,7 +266,7 @@ sub _unblock
 {
 	my ($self, $s, $task) = @_;
 
-	return if !$task || $task->{status} ne 'pending' || $self->_unfinished_parents($s, $task);
+	return if !$task || $task->{status} ne 'pending' || $self->_parents($s, $task->{id});
 	my $own = $self->_own($s, $task);
 
 	return if $self->_is_blocked($s, $own);
@@ -256,28 +276,33 @@ sub _unblock
 	return;
 }
 
+# A parent of a task has ended.
+sub _hear_of_parent
+{
+	my ($self, $s, $parent, $id) = @_;
+
+	$self->_lock($s, 'task', $id);
+	my $child = $self->find($s, $id);
+
+	return $self->_finish($s, $child, 'canceled')
+	  if $parent->{status} ne 'done' && $child && $child->{status} eq 'pending';
+	$self->_unlink($s, $parent->{id}, $id);
+	return if !$child || $child->{status} ne 'pending' || $self->_parents($s, $id);
+	$self->_lock($s, 'line', $child->{type}, $child->{key}) if defined $child->{key};
+	$self->_unblock($s, $child);
+	return;
+}
+
 # A task has ended: its line moves, its children start or are canceled.
 sub _settle
 {
 	my ($self, $s, $task) = @_;
+	my $id = $task->{id};
 
 	$self->_lock($s, 'line', $task->{type}, $task->{key}) if defined $task->{key};
-	$self->_lock($s, 'task', $task->{id});
-	for my $child (grep { $_->{parents}{ $task->{id} } && $_->{status} eq 'pending' } $self->visible($s))
-	{
-		$self->_lock($s, 'task', $child->{id});
-		if ($task->{status} eq 'done')
-		{
-			# done once, it counts as done, whatever becomes of it
-			my $own = $self->_own($s, $child);
-			my %others = %{ $own->{parents} };
-
-			delete $others{ $task->{id} };
-			$own->{parents} = \%others;
-			$self->_unblock($s, $own);
-		}
-		else { $self->_finish($s, $child, 'canceled'); }
-	}
+	$self->_lock($s, 'task', $id);
+	$self->_unlink($s, $_, $id) for $self->_parents($s, $id);
+	$self->_hear_of_parent($s, $task, $_) for sort { $a <=> $b } $self->_children($s, $id);
 	$self->_unblock($s, ($self->_line($s, $task))[0]) if defined $task->{key};
 	return;
 }
@@ -323,15 +348,17 @@ sub _insert
 		id => $id, place => $id, status => 'new', attempts => 0, started => 0, token => undef,
 		(map { $_ => $new{$_} } qw(type max_attempts priority external_id scope payload key)),
 		due => $self->{now} + ($new{delayed} ? AGE : 0),
-		after => $new{after} || [], parents => {} };
+		after => $new{after} || [] };
+	my @live;
 
 	for my $parent (map { $self->find($s, $_) } @{ $new{after} || [] })
 	{
 		$self->_lock($s, 'task', $parent->{id});
 		die "blocked\n" if $self->_is_busy($s, $parent->{id});
 		$task->{status} = 'canceled' if $parent->{status} eq 'attempts_left' || $parent->{status} eq 'canceled';
-		$task->{parents}{ $parent->{id} } = 1 if $is_live{ $parent->{status} };
+		push @live, $parent->{id} if $is_live{ $parent->{status} };
 	}
+	$self->_link($s, $_, $id) for $task->{status} eq 'new' ? @live : ();
 	$self->{dirty}{$id} = { session => $s, task => $task };
 	$task->{status} = 'pending' if $task->{status} eq 'new' && $self->_is_blocked($s, $task);
 	return $id;
@@ -538,7 +565,7 @@ sub retry
 	$own->{due} = $self->{now};
 	$own->{status} = 'new';
 	return 't' if $is_live;
-	$own->{parents} = { map { $_ => 1 } grep { my $p = $self->find($s, $_); $p && $is_live{ $p->{status} } } @{ $own->{after} } };
+	$self->_link($s, $_, $id) for grep { my $p = $self->find($s, $_); $p && $is_live{ $p->{status} } } @{ $own->{after} };
 	$own->{place} = $self->{next_id}++ if defined $own->{key};
 	$own->{status} = 'pending' if $self->_is_blocked($s, $own);
 	return 't';
