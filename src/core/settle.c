@@ -59,6 +59,9 @@ static int64 nnotes;
 static int64 room;
 static int64 ntried;			/* those before were noted by earlier calls */
 
+/* Those that start together are ready at the same instant, and so run by their ids. */
+static TimestampTz started_at;
+
 /* ---- notes ---- */
 
 static Datum
@@ -158,14 +161,12 @@ mark_settled(const int64 *which, int64 n)
 static bool
 decide_start(const GqTask *task, GqDecision *decision, void *arg)
 {
-	TimestampTz now = GetCurrentTimestamp();
-
 	if (task->status != GQ_PENDING)
 		return false;
 	/* nobody cancels or replaces it without the line's lock */
 	decision->under_line = true;
-	gq_task_unblock(&decision->changes, Max(now, task->run_at));
-	gq_change(&decision->changes, GQ_ATT_UPDATED_AT, TimestampTzGetDatum(now));
+	gq_task_unblock(&decision->changes, Max(started_at, task->run_at));
+	gq_change(&decision->changes, GQ_ATT_UPDATED_AT, TimestampTzGetDatum(GetCurrentTimestamp()));
 	return true;
 }
 
@@ -294,6 +295,7 @@ settle_from(int64 first, bool wait)
 												  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(scratch);
 
+	started_at = GetCurrentTimestamp();
 	while (any_unsettled(first, wait))
 	{
 		GqAftermath *aftermath = gq_aftermath_begin();
@@ -385,6 +387,7 @@ gq_settle_stranded(const GqTask *task)
 {
 	GqKeyLock	lock;
 
+	started_at = GetCurrentTimestamp();
 	if (gq_dependencies_any(task->id))
 		return settle_lost_parents(task->id);
 	if (gq_line_of(task, &lock))

@@ -261,16 +261,15 @@ sub _is_blocked
 	return $head && $head->{id} != $task->{id};
 }
 
-# A pending task that nothing holds back any more becomes new.
+# A pending task that nothing holds back any more becomes new; those of one call
+# are due at the same tick.
 sub _unblock
 {
 	my ($self, $s, $task) = @_;
 
-	return if !$task || $task->{status} ne 'pending' || $self->_parents($s, $task->{id});
+	return if !$task || $task->{status} ne 'pending' || $self->_is_blocked($s, $task);
 	my $own = $self->_own($s, $task);
 
-	return if $self->_is_blocked($s, $own);
-	$self->{now}++;
 	$own->{status} = 'new';
 	$own->{due} = $self->{now} if $own->{due} < $self->{now};
 	return;
@@ -383,8 +382,9 @@ sub add
 
 	$self->_lock($s, 'external id', $new{type}, $new{external_id}) if defined $new{external_id};
 	$self->_lock($s, 'line', $new{type}, $new{key}) if defined $new{key};
-	for my $parent (@{ $new{after} || [] })
+	for my $parent (sort { $a <=> $b } @{ $new{after} || [] })
 	{
+		die "blocked\n" if $self->{committed}{$parent} && $self->_is_busy($s, $parent);
 		die "23503\n" unless $self->find($s, $parent);
 	}
 	my $other = defined $new{external_id} && $self->_clash($s, $new{type}, $new{external_id}, $new{scope}, 0);

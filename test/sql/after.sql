@@ -252,6 +252,13 @@ ROLLBACK;
 SELECT pg_temp.complete('s2');
 SELECT count(*) FROM goque.dependencies WHERE parent = pg_temp.id('s2');
 
+-- those that start together run by their ids, whatever their ordering keys
+SELECT pg_temp.add('z0') > 0 AS added;
+SELECT goque_add('after.z', to_jsonb('z' || n), ordering_key => k, after => ARRAY[pg_temp.id('z0')]) > 0 AS added
+FROM unnest(ARRAY['y', NULL, 'x', 'w', NULL]) WITH ORDINALITY AS f (k, n) ORDER BY n;
+SELECT pg_temp.complete('z0');
+SELECT payload FROM goque_fetch('after.z', 10);
+
 -- ---- refused ----
 
 \pset format unaligned
