@@ -33,6 +33,7 @@ OBJS = \
 	src/api/process.o \
 	src/api/maintain.o \
 	src/api/monitor.o \
+	src/api/processing_path.o \
 	src/api/why.o \
 	src/core/task.o \
 	src/core/status.o \
@@ -54,6 +55,7 @@ OBJS = \
 	src/core/unique.o \
 	src/core/bulk.o \
 	src/core/change.o \
+	src/core/processing.o \
 	src/core/limit.o \
 	src/core/locks.o \
 	src/core/line.o \
@@ -111,6 +113,7 @@ OBJS = \
 	src/shared/leases.o \
 	src/shared/delays.o \
 	src/shared/rates.o \
+	src/shared/processing_map.o \
 	src/shared/databases.o \
 	src/shared/processors.o \
 	src/shared/runners.o \

@@ -15,6 +15,7 @@
 #include "fmgr.h"
 #include "miscadmin.h"
 
+#include "api/processing_path.h"
 #include "compat.h"
 #include "core/xact.h"
 #include "guc.h"
@@ -36,6 +37,7 @@ _PG_init(void)
 
 	gq_shmem_init();
 	gq_utility_init();
+	gq_processing_path_init();
 	if (!IsBinaryUpgrade)
 		gq_launcher_register();
 }

@@ -30,6 +30,17 @@ COMMENT ON FUNCTION goque.may_see_payload() IS
 REVOKE ALL ON FUNCTION goque.may_see_payload() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION goque.may_see_payload() TO pg_read_all_data;
 
+-- What the planner reads a generation by where only tasks in processing are asked
+-- for (src/api/processing_path.c). It tells places in the table, nothing else.
+CREATE FUNCTION goque.processing_places(generation int)
+RETURNS tid[]
+LANGUAGE C STABLE STRICT PARALLEL SAFE COST 1000
+AS 'MODULE_PATHNAME', 'goque_processing_places';
+COMMENT ON FUNCTION goque.processing_places(int) IS
+'where in a generation the snapshot sees tasks in processing: for the planner';
+REVOKE ALL ON FUNCTION goque.processing_places(int) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION goque.processing_places(int) TO pg_read_all_data;
+
 -- All generations, for the owner's eyes. The guard stands outside of the union,
 -- so that the planner can flatten it and use the indexes of each generation.
 CREATE VIEW goque.ring AS

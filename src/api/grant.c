@@ -120,6 +120,7 @@ static const FunctionGrant function_grants[] = {
 	/* under the views; who may insert may read ids */
 	{"snapshot_guard", PRODUCE | MONITOR | ADMIN},
 	{"may_see_payload", PRODUCE | MONITOR | ADMIN},
+	{"processing_places", PRODUCE | MONITOR | ADMIN},
 	{"types_in_use", MONITOR | ADMIN},
 	{"type_counters", MONITOR | ADMIN},
 	{"count_tasks", MONITOR | ADMIN},

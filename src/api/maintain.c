@@ -17,6 +17,7 @@
 #include "core/home.h"
 #include "core/installation.h"
 #include "core/maintain.h"
+#include "core/processing.h"
 #include "core/xact.h"
 
 PG_FUNCTION_INFO_V1(goque_heal);
@@ -105,5 +106,6 @@ goque_generation_changed(PG_FUNCTION_ARGS)
 	if (!CALLED_AS_TRIGGER(fcinfo))
 		elog(ERROR, "goque.generation_changed() was not called as a trigger");
 	gq_xact_forget_frontier(RelationGetRelid(trigger->tg_relation));
+	gq_processing_forget(RelationGetRelid(trigger->tg_relation));
 	return PointerGetDatum(NULL);
 }

@@ -38,6 +38,7 @@
 #include "core/dependency.h"
 #include "core/installation.h"
 #include "core/line.h"
+#include "core/processing.h"
 #include "core/settle.h"
 #include "core/xact.h"
 #include "shared/databases.h"
@@ -195,6 +196,8 @@ relocate(GqGeneration *from, GqGeneration *to, const GqTask *task, const GqDecis
 	slot = gq_row_virtual_slot(to);
 	gq_row_form_version(task->slot, &decision->changes, slot);
 	gq_row_insert(to, &slot, 1);
+	if (status_after(task, decision) == GQ_PROCESSING)
+		gq_processing_note(to, &slot->tts_tid);
 	ExecDropSingleTupleTableSlot(slot);
 	note_change(from->number, to->number, task, decision);
 	return TM_Ok;
@@ -206,6 +209,23 @@ gq_relocate_row(GqGeneration *from, GqGeneration *to, const GqTask *task)
 	GqDecision	decision = {0};
 
 	return relocate(from, to, task, &decision, false);
+}
+
+/* One that is in processing afterwards, by a claim or a heartbeat, is easy to find. */
+static TM_Result
+update(GqGeneration *generation, const GqTask *task, const GqDecision *decision, bool wait,
+	   TupleTableSlot *new_slot)
+{
+	bool		processing = status_after(task, decision) == GQ_PROCESSING;
+	TupleTableSlot *next = processing && new_slot == NULL ? gq_row_virtual_slot(generation) : new_slot;
+	TM_Result	result = gq_row_update(generation, task->slot, &decision->changes,
+									   crosscheck_snapshot(), wait, next);
+
+	if (result == TM_Ok && processing)
+		gq_processing_note(generation, &next->tts_tid);
+	if (next != new_slot)
+		ExecDropSingleTupleTableSlot(next);
+	return result;
 }
 
 TM_Result
@@ -225,8 +245,7 @@ gq_change_row(GqGeneration *generation, const GqTask *task, const GqDecision *de
 	if (decision->remove)
 		result = gq_row_delete(generation, task->slot, crosscheck_snapshot(), wait);
 	else
-		result = gq_row_update(generation, task->slot, &decision->changes, crosscheck_snapshot(),
-							   wait, new_slot);
+		result = update(generation, task, decision, wait, new_slot);
 	if (result == TM_Ok)
 		note_change(generation->number, generation->number, task, decision);
 	return result;

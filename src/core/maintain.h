@@ -31,9 +31,11 @@ extern TimestampTz gq_duty_check(TimestampTz now);
 /* Add the tasks of the schedules that are due. */
 extern TimestampTz gq_duty_schedule(TimestampTz now);
 
-/* Healing and cleaning over all tables at once, by hand.  type NULL: every type. */
 /* See which processors may run, and whether there is work for them. */
 extern TimestampTz gq_duty_process(TimestampTz now);
+
+/* Find out where in the tables nothing is in processing any more. */
+extern TimestampTz gq_duty_map(TimestampTz now);
 
 /* The same over all tables at once, by hand.  type NULL: every type. */
 extern int64 gq_heal_all(const char *type, TimestampTz now);

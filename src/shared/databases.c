@@ -37,7 +37,7 @@
 #define BLOCK_WAIT_MS 5000
 
 const char *const gq_activity_names[GQ_ACTIVITIES] = {
-	"schedule", "heal", "expire", "clean", "check", "process", "idle", "starting"
+	"schedule", "heal", "expire", "clean", "check", "process", "map", "idle", "starting"
 };
 
 GqSlots    *gq_slots = NULL;

@@ -25,6 +25,7 @@
 #include "shared/databases.h"
 #include "shared/delays.h"
 #include "shared/leases.h"
+#include "shared/processing_map.h"
 #include "shared/runners.h"
 #include "shared/rates.h"
 #include "shared/shmem.h"
@@ -34,7 +35,7 @@
 #include "shared/window.h"
 
 #define TRANCHE "goque"
-#define NLOCKS (7 + GQ_LEASE_PARTITIONS)
+#define NLOCKS (8 + GQ_LEASE_PARTITIONS)
 
 /*
  * The first token lies between 1 and this, so that a server which never
@@ -63,6 +64,7 @@ request(void)
 	RequestAddinShmemSpace(gq_delays_shmem_size());
 	RequestAddinShmemSpace(gq_runners_shmem_size());
 	RequestAddinShmemSpace(gq_rates_shmem_size());
+	RequestAddinShmemSpace(gq_processing_map_shmem_size());
 	RequestNamedLWLockTranche(TRANCHE, NLOCKS);
 }
 
@@ -90,7 +92,8 @@ init_root(GqShared *shared)
 	shared->delays_lock = &locks[4].lock;
 	shared->runners_lock = &locks[5].lock;
 	shared->rates_lock = &locks[6].lock;
-	shared->lease_locks = &locks[7];
+	shared->maps_lock = &locks[7].lock;
+	shared->lease_locks = &locks[8];
 	pg_atomic_init_u64(&shared->next_token, random_first_token());
 	pg_atomic_init_u32(&shared->settings_changes, 0);
 	shared->started_at = GetCurrentTimestamp();
@@ -117,6 +120,7 @@ startup(void)
 	gq_delays_shmem_init();
 	gq_runners_shmem_init();
 	gq_rates_shmem_init();
+	gq_processing_map_shmem_init();
 	LWLockRelease(AddinShmemInitLock);
 
 	/* only where this is the process that ends last, and is alone now */

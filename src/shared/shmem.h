@@ -13,7 +13,7 @@
  *	  3. wait_lock
  *	  4. awaited_lock
  *	  5. a partition of the leases (one at a time)
- *	  6. delays_lock, rates_lock
+ *	  6. delays_lock, rates_lock, maps_lock
  *	  7. GqType.mutex (spinlock: a few assignments)
  * Under any of them: no allocation, no error, no catalog, no wait.
  *
@@ -39,6 +39,7 @@ typedef struct GqShared
 	LWLock	   *awaited_lock;
 	LWLock	   *delays_lock;
 	LWLock	   *rates_lock;
+	LWLock	   *maps_lock;
 	LWLockPadded *lease_locks;	/* GQ_LEASE_PARTITIONS of them */
 	pg_atomic_uint64 next_token;	/* starts at random, see core/token.c */
 	pg_atomic_uint32 settings_changes;	/* commits that changed goque.settings */

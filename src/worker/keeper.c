@@ -70,6 +70,7 @@ typedef struct Duty
 static const int check_interval_ms = CHECK_EVERY_MS;
 static const int no_interval_ms = 0;
 static const int process_interval_ms = 100;
+static const int map_interval_ms = 2000;
 
 static Duty duties[GQ_DUTIES] = {
 	[GQ_DUTY_SCHEDULE] = {gq_duty_schedule, &no_interval_ms, "goque: schedule"},
@@ -78,6 +79,7 @@ static Duty duties[GQ_DUTIES] = {
 	[GQ_DUTY_CLEAN] = {gq_duty_clean, &gq_clean_interval, "goque: clean"},
 	[GQ_DUTY_CHECK] = {gq_duty_check, &check_interval_ms, "goque: check"},
 	[GQ_DUTY_PROCESS] = {gq_duty_process, &process_interval_ms, "goque: process"},
+	[GQ_DUTY_MAP] = {gq_duty_map, &map_interval_ms, "goque: map"},
 };
 
 static GqDutyPlan plan[GQ_DUTIES];

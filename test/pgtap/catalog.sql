@@ -166,7 +166,7 @@ SELECT is_empty($$SELECT signature FROM functions WHERE lanname = 'sql' AND pros
 	'A1: functions in SQL were parsed when they were made');
 
 SELECT set_eq($$SELECT signature::text, grantee::regrole::text, privilege_type FROM functions, aclexplode(coalesce(proacl, acldefault('f', proowner))) WHERE grantee <> proowner$$,
-	$$VALUES ('goque.snapshot_guard()', 'pg_read_all_data', 'EXECUTE'), ('goque.may_see_payload()', 'pg_read_all_data', 'EXECUTE')$$,
+	$$VALUES ('goque.snapshot_guard()', 'pg_read_all_data', 'EXECUTE'), ('goque.may_see_payload()', 'pg_read_all_data', 'EXECUTE'), ('goque.processing_places(integer)', 'pg_read_all_data', 'EXECUTE')$$,
 	'A7: nobody but the owner may call a function, PUBLIC included; pg_dump may call its filter');
 SELECT is_empty($$SELECT relname, grantee, privilege_type FROM relations, aclexplode(relacl) WHERE grantee <> relowner
 	UNION ALL SELECT attname, grantee, privilege_type FROM relations r JOIN pg_attribute a ON a.attrelid = r.oid, aclexplode(attacl) WHERE grantee <> relowner
@@ -178,7 +178,7 @@ SELECT is_empty($$SELECT relname, grantee, privilege_type FROM relations, aclexp
 SELECT is_empty($$SELECT signature FROM functions WHERE proname LIKE 'goque\_%' AND (provolatile <> 'v' OR proparallel <> 'u' OR proisstrict OR proleakproof OR proretset <> (pg_get_function_result(oid) ~ '^(SETOF |TABLE)'))$$,
 	'what changes tasks is volatile, never run in a parallel worker (F13), and called with NULLs');
 SELECT set_eq($$SELECT proname::text FROM functions WHERE proname NOT LIKE 'goque\_%' AND provolatile = 's'$$,
-	ARRAY['snapshot_guard', 'may_see_payload', 'types_in_use', 'type_counters', 'frontier', 'count_tasks', 'count_waiting', 'horizon_holders', 'horizon_costs', 'settings_of', 'leases', 'worker_list', 'processor_list', 'server_state', 'home', 'may_add'],
+	ARRAY['snapshot_guard', 'may_see_payload', 'processing_places', 'types_in_use', 'type_counters', 'frontier', 'count_tasks', 'count_waiting', 'horizon_holders', 'horizon_costs', 'settings_of', 'leases', 'worker_list', 'processor_list', 'server_state', 'home', 'may_add'],
 	'what the views call is stable: goque.snapshot_guard must not be volatile, or it would not be called on an empty table (D4)');
 SELECT is((SELECT array_agg(DISTINCT probin) FROM functions WHERE lanname = 'c'), ARRAY['$libdir/goque'], 'the functions in C are in the library of the extension');
 SELECT is_empty($$SELECT signature, prosrc FROM functions WHERE lanname = 'c' AND prosrc <> regexp_replace(proname, '^(goque_)?', 'goque_')$$,

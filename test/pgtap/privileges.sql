@@ -88,6 +88,7 @@ INSERT INTO calls VALUES
 -- under the views
 ('snapshot_guard', '{produce,monitor,admin}', 'SELECT goque.snapshot_guard()'),
 ('may_see_payload', '{produce,monitor,admin}', 'SELECT goque.may_see_payload()'),
+('processing_places', '{produce,monitor,admin}', 'SELECT goque.processing_places(0)'),
 ('types_in_use', '{monitor,admin}', 'SELECT goque.types_in_use()'),
 ('type_counters', '{monitor,admin}', 'SELECT goque.type_counters()'),
 ('count_tasks', '{monitor,admin}', $$SELECT goque.count_tasks('a')$$),
@@ -220,7 +221,7 @@ SELECT is(concat_ws(' ', pg_temp.try('gq_produce', $$SELECT goque_fetch('a')$$),
 	'what another privilege gives as well stays when one is revoked');
 SELECT goque_revoke(('gq_' || p)::regrole, p) FROM unnest('{produce,work,monitor,admin}'::text[]) p \g /dev/null
 SELECT goque_revoke('gq_monitor_work', p) FROM unnest('{work,monitor}'::text[]) p \g /dev/null
-SELECT is_empty($$SELECT name, rolname FROM calls, pg_roles WHERE rolname LIKE 'gq\_%' AND pg_temp.try(rolname, call) <> '42501' AND NOT (rolname = 'gq_dump' AND name IN ('snapshot_guard', 'may_see_payload'))$$,
+SELECT is_empty($$SELECT name, rolname FROM calls, pg_roles WHERE rolname LIKE 'gq\_%' AND pg_temp.try(rolname, call) <> '42501' AND NOT (rolname = 'gq_dump' AND name IN ('snapshot_guard', 'may_see_payload', 'processing_places'))$$,
 	'all revoked: no function is left');
 SELECT is_empty($$SELECT relname, relacl FROM pg_class WHERE relnamespace = 'goque'::regnamespace AND relacl::text LIKE '%gq\_%'
 	UNION ALL SELECT attname, attacl FROM pg_attribute WHERE attacl::text LIKE '%gq\_%'

@@ -115,7 +115,8 @@ END
 $$;
 SELECT pg_temp.scans('SELECT * FROM goque.tasks WHERE id = 1') AS by_id,
 	pg_temp.scans($$SELECT * FROM goque.tasks WHERE type = 'views' AND external_id = 'x'$$) AS by_external_id,
-	pg_temp.scans($$SELECT count(*) FROM goque.tasks WHERE type = 'views'$$) AS by_type;
+	pg_temp.scans($$SELECT count(*) FROM goque.tasks WHERE type = 'views'$$) AS by_type,
+	pg_temp.scans($$SELECT * FROM goque.tasks WHERE status = 'processing' AND updated_at < now() - interval '5 minutes'$$) AS in_processing;
 RESET enable_seqscan;
 
 -- the totals are kept by DROP and CREATE EXTENSION for nobody

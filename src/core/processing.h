@@ -1,0 +1,24 @@
+/*-------------------------------------------------------------------------
+ *
+ * processing.h
+ *	  Finding the tasks in processing among all others.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef GOQUE_CORE_PROCESSING_H
+#define GOQUE_CORE_PROCESSING_H
+
+#include "utils/snapshot.h"
+
+#include "store/ring.h"
+
+/* A version of a row that says "processing" has been written. */
+extern void gq_processing_note(const GqGeneration *generation, ItemPointer tid);
+
+/* Rows of this table came by SQL, a restore. */
+extern void gq_processing_forget(Oid table);
+
+/* The places of all versions in processing that the snapshot sees; palloc'd. */
+extern ItemPointer gq_processing_places(GqGeneration *generation, Snapshot snapshot, int64 *n);
+
+#endif							/* GOQUE_CORE_PROCESSING_H */
