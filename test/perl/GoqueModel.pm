@@ -137,6 +137,15 @@ sub commit
 	return;
 }
 
+# A statement takes the snapshot of a transaction that has none yet.
+sub look
+{
+	my ($self, $s) = @_;
+
+	$self->session($s)->{snapshot} ||= ++$self->{now};
+	return;
+}
+
 # Make a call: its answer.  One that cannot be made now, or is refused, changes
 # nothing; the error is in $@.
 sub call
@@ -148,7 +157,7 @@ sub call
 	my $snapshot = $self->session($s)->{snapshot};
 	my @answer;
 
-	$self->session($s)->{snapshot} ||= ++$self->{now};
+	$self->look($s);
 	$self->{now}++;
 	return wantarray ? @answer : $answer[0] if eval { @answer = $self->$method($s, @arguments); 1 };
 	die $@ unless $@ =~ /^(blocked|[0-9A-Z]{5})$/;

@@ -220,6 +220,7 @@ sub turn
 
 	run($s, q{SELECT setval('goque.generation_seq', last_value + 1) FROM goque.generation_seq
 		WHERE pg_relation_size('goque.tasks_' || (last_value + 1) % 8) = 0});
+	$model->look($s) if $model->in_block($s);
 	return;
 }
 
