@@ -292,6 +292,17 @@ is_hidden(const GqFrontier *known, const GqPosition *position)
 	return gq_key_cmp(position->key, cell->frontier) < 0;
 }
 
+/* Still?  What was added since the frontiers were read, and is in the snapshot, has
+ * lowered them before its commit. */
+static bool
+is_still_hidden(const GqBranch *branch)
+{
+	GqFrontier	known[GQ_GENERATIONS];
+
+	(void) gq_frontier_read(branch->entry, known);
+	return is_hidden(&known[branch->number], &branch->position);
+}
+
 /* Look at the first ready task of each priority, from a key on. */
 static int
 check_branch(GqBranch *branch, const GqFrontier *known, GqKey key)
@@ -307,7 +318,7 @@ check_branch(GqBranch *branch, const GqFrontier *known, GqKey key)
 		gq_branch_begin(branch, gq_position(start.priority, key));
 		if (gq_branch_walk(branch))
 		{
-			if (is_hidden(known, &branch->position))
+			if (is_hidden(known, &branch->position) && is_still_hidden(branch))
 			{
 				gq_frontier_pull_back(branch->entry, branch->number, branch->position.priority,
 									  branch->position.key);
