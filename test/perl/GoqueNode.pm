@@ -68,9 +68,13 @@ our $NO_QUARANTINE = q{SELECT setval('goque.quarantine_seq', last_value - (61::b
 sub wait_until
 {
 	my ($node, $query, $expected, $db) = @_;
+	my $came;
 
-	$node->poll_query_until($db || 'postgres', $query, $expected)
-	  or die "timed out waiting for: $query";
+	# a psql that has gone before it read the query is no answer: ask again
+	do { $came = eval { $node->poll_query_until($db || 'postgres', $query, $expected) } }
+	  while (!defined $came && $@ =~ /Broken pipe/);
+	die $@ unless defined $came;
+	die "timed out waiting for: $query" unless $came;
 	return;
 }
 
