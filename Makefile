@@ -55,7 +55,7 @@ OBJS = \
 	src/core/unique.o \
 	src/core/bulk.o \
 	src/core/change.o \
-	src/core/processing.o \
+	src/core/processing_map.o \
 	src/core/limit.o \
 	src/core/locks.o \
 	src/core/line.o \

@@ -17,7 +17,7 @@
 #include "core/home.h"
 #include "core/installation.h"
 #include "core/maintain.h"
-#include "core/processing.h"
+#include "core/processing_map.h"
 #include "core/xact.h"
 
 PG_FUNCTION_INFO_V1(goque_heal);

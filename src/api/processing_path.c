@@ -38,7 +38,7 @@
 #include "utils/snapmgr.h"
 
 #include "api/processing_path.h"
-#include "core/processing.h"
+#include "core/processing_map.h"
 #include "core/status.h"
 #include "goque.h"
 #include "shared/shmem.h"

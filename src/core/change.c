@@ -38,7 +38,7 @@
 #include "core/dependency.h"
 #include "core/installation.h"
 #include "core/line.h"
-#include "core/processing.h"
+#include "core/processing_map.h"
 #include "core/settle.h"
 #include "core/xact.h"
 #include "shared/databases.h"

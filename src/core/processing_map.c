@@ -1,6 +1,6 @@
 /*-------------------------------------------------------------------------
  *
- * processing.c
+ * processing_map.c
  *	  Finding the tasks in processing among all others.
  *
  * The map of shared memory (shared/processing_map.c) says in which segments of a
@@ -31,7 +31,7 @@
 
 #include "compat.h"
 #include "core/maintain.h"
-#include "core/processing.h"
+#include "core/processing_map.h"
 #include "core/task.h"
 #include "shared/databases.h"
 #include "shared/processing_map.h"

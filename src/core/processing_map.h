@@ -1,12 +1,12 @@
 /*-------------------------------------------------------------------------
  *
- * processing.h
+ * processing_map.h
  *	  Finding the tasks in processing among all others.
  *
  *-------------------------------------------------------------------------
  */
-#ifndef GOQUE_CORE_PROCESSING_H
-#define GOQUE_CORE_PROCESSING_H
+#ifndef GOQUE_CORE_PROCESSING_MAP_H
+#define GOQUE_CORE_PROCESSING_MAP_H
 
 #include "utils/snapshot.h"
 
@@ -21,4 +21,4 @@ extern void gq_processing_forget(Oid table);
 /* The places of all versions in processing that the snapshot sees; palloc'd. */
 extern ItemPointer gq_processing_places(GqGeneration *generation, Snapshot snapshot, int64 *n);
 
-#endif							/* GOQUE_CORE_PROCESSING_H */
+#endif							/* GOQUE_CORE_PROCESSING_MAP_H */
