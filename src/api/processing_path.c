@@ -72,20 +72,25 @@ is_number(Node *node)
 	return !constant->constisnull && DatumGetInt32(constant->constvalue) == GQ_PROCESSING;
 }
 
+static bool
+is_column(Node *node, Index rti)
+{
+	Var		   *var = (Var *) node;
+
+	return node != NULL && IsA(node, Var) && var->varno == rti && var->varattno == GQ_ATT_STATUS;
+}
+
 /* The column "status" of the view: a CASE over that of the table, which makes
  * the word of this number alone? */
 static bool
 is_status(Node *node, Index rti)
 {
 	CaseExpr   *expr = (CaseExpr *) node;
-	Var		   *var;
 	bool		found = false;
 	ListCell   *lc;
 
-	if (!IsA(node, CaseExpr) || expr->arg == NULL || !IsA(expr->arg, Var) || is_word((Node *) expr->defresult))
-		return false;
-	var = (Var *) expr->arg;
-	if (var->varno != rti || var->varattno != GQ_ATT_STATUS)
+	if (!IsA(node, CaseExpr) || !is_column((Node *) expr->arg, rti) ||
+		!IsA(expr->defresult, Const) || is_word((Node *) expr->defresult))
 		return false;
 	foreach(lc, expr->args)
 	{
@@ -102,6 +107,7 @@ is_status(Node *node, Index rti)
 	return found;
 }
 
+/* Under a nondeterministic collation other words may be equal to this one. */
 static bool
 asks_for_processing(RelOptInfo *rel)
 {
@@ -113,8 +119,9 @@ asks_for_processing(RelOptInfo *rel)
 
 		if (!IsA(op, OpExpr) || op->opno != TextEqualOperator)
 			continue;
-		if ((is_word(lsecond(op->args)) && is_status(linitial(op->args), rel->relid)) ||
-			(is_word(linitial(op->args)) && is_status(lsecond(op->args), rel->relid)))
+		if (((is_status(linitial(op->args), rel->relid) && is_word(lsecond(op->args))) ||
+			 (is_status(lsecond(op->args), rel->relid) && is_word(linitial(op->args)))) &&
+			get_collation_isdeterministic(op->inputcollid))
 			return true;
 	}
 	return false;
@@ -128,10 +135,11 @@ generation_of(Oid table)
 {
 	const char *name = get_rel_name(table);
 	const char *schema = get_namespace_name(get_rel_namespace(table));
+	Oid			extension = get_extension_oid("goque", true);
 
-	if (name == NULL || schema == NULL || strcmp(schema, "goque") != 0 ||
+	if (name == NULL || schema == NULL || strcmp(schema, GQ_SCHEMA) != 0 ||
 		strncmp(name, "tasks_", 6) != 0 || name[6] < '0' || name[6] >= '0' + GQ_GENERATIONS || name[7] != '\0' ||
-		getExtensionOfObject(RelationRelationId, table) != get_extension_oid("goque", true))
+		!OidIsValid(extension) || getExtensionOfObject(RelationRelationId, table) != extension)
 		return -1;
 	return name[6] - '0';
 }
@@ -142,7 +150,7 @@ function_oid(void)
 {
 	Oid			argtypes[] = {INT4OID};
 
-	return LookupFuncName(list_make2(makeString("goque"), makeString("processing_places")), 1, argtypes, true);
+	return LookupFuncName(list_make2(makeString(GQ_SCHEMA), makeString("processing_places")), 1, argtypes, true);
 }
 
 static Expr *

@@ -108,6 +108,44 @@ is(answer($s, 'a table that was written anew'), $restored, '... is read');
 wait_clean();
 is(answer($s, 'a table that was written anew, and a clean map'), $restored, '... is read');
 
+# ---- what only looks like the question ----
+
+# Two queries that must find the same, by whatever plan.
+sub same
+{
+	my ($condition, $what) = @_;
+	my $sql = "SELECT count(*) FROM goque.tasks_0 WHERE $condition";
+
+	$s->query('SET enable_seqscan = off; SET enable_tidscan = on');
+	my $one = $s->query($sql);
+	$s->query('SET enable_seqscan = on; SET enable_tidscan = off');
+	my $other = $s->query($sql);
+	$s->query('RESET enable_tidscan');
+	is($one, $other, $what);
+	cmp_ok($one, '>', 1000, '... which are many');
+	return;
+}
+
+$s->query(q{SELECT count(*) FROM goque_add_many('processing', array_fill('{}'::jsonb, ARRAY[2000]))});
+same(q{CASE status WHEN 3 THEN 'processing' ELSE type END = 'processing'}, 'the word of another column');
+same(q{CASE status WHEN 3 THEN 'processing' WHEN 1 THEN 'processing' END = 'processing'}, 'the word of two numbers');
+same(q{CASE attempts WHEN 0 THEN 'processing' END = 'processing'}, 'the word of a number of another column');
+SKIP:
+{
+	skip 'no ICU here', 2 if $s->query(q{CREATE COLLATION loose (provider = icu, locale = 'und-u-ks-level2', deterministic = false)}) ne '';
+	same(q{CASE status WHEN 3 THEN 'processing' WHEN 1 THEN 'PROCESSING' END COLLATE loose = 'processing'}, 'a word that counts as the same');
+}
+
+# a schema "goque" that somebody made, without the extension (A1, A3)
+$s->query('CREATE DATABASE planted');
+my $victim = GoqueSession->new($node, 'planted');
+$victim->query(q{CREATE SCHEMA goque; CREATE FUNCTION goque.processing_places(int) RETURNS tid[] LANGUAGE plpgsql AS $$ BEGIN RAISE 'called'; END $$});
+my $columns = $s->query(q{SELECT string_agg(format('c%s smallint', n), ',') FROM generate_series(1, 28) n});
+my $status = $s->query(q{SELECT attnum FROM pg_attribute WHERE attrelid = 'goque.tasks_0'::regclass AND attname = 'status'});
+$victim->query("CREATE TABLE goque.tasks_0 ($columns); SET enable_seqscan = off");
+is($victim->query("SELECT count(*) FROM goque.tasks_0 WHERE CASE c$status WHEN 3 THEN 'processing' END = 'processing'"), '0', 'a planted function is not called');
+$victim->quit;
+
 # a crash forgets the map
 $node->stop('immediate');
 GoqueNode::start_again($node);
