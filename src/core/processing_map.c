@@ -78,7 +78,7 @@ widen(TransactionId xid)
 
 typedef void (*Visit) (HeapTuple tuple, Buffer buffer, void *arg);
 
-/* Every version of a row on a page. */
+/* Every version of a row on a page, under its lock. */
 static void
 visit_page(Relation table, BlockNumber block, BufferAccessStrategy strategy, Visit visit, void *arg)
 {
@@ -265,15 +265,14 @@ typedef struct Places
 	int64		room;
 } Places;
 
+/* Before a page is locked: nothing under its lock asks for memory. */
 static void
-add_place(Places *places, ItemPointer tid)
+make_room(Places *places)
 {
-	if (places->n == places->room)
-	{
-		places->room *= 2;
-		places->tids = repalloc_huge(places->tids, sizeof(ItemPointerData) * places->room);
-	}
-	places->tids[places->n++] = *tid;
+	if (places->n + MaxHeapTuplesPerPage <= places->room)
+		return;
+	places->room *= 2;
+	places->tids = repalloc_huge(places->tids, sizeof(ItemPointerData) * places->room);
 }
 
 static void
@@ -289,7 +288,7 @@ collect(HeapTuple tuple, Buffer buffer, void *arg)
 	if (places->serializable)
 		HeapCheckForSerializableConflictOut(visible, places->table, tuple, buffer, places->snapshot);
 	if (wanted && visible)
-		add_place(places, &tuple->t_self);
+		places->tids[places->n++] = tuple->t_self;
 }
 
 static void
@@ -298,6 +297,7 @@ collect_blocks(Places *places, BlockNumber from, BlockNumber to, BufferAccessStr
 	for (BlockNumber block = from; block < to; block++)
 	{
 		CHECK_FOR_INTERRUPTS();
+		make_room(places);
 		visit_page(places->table, block, strategy, collect, places);
 	}
 }
@@ -335,7 +335,7 @@ gq_processing_places(GqGeneration *generation, Snapshot snapshot, int64 *n)
 {
 	GqProcessingMap *map = gq_processing_map(gq_instance(), generation->number);
 	BlockNumber nblocks = RelationGetNumberOfBlocks(generation->table);
-	Places		places = {.table = generation->table,.snapshot = snapshot,.serializable = IsolationIsSerializable(),.room = 64};
+	Places		places = {.table = generation->table,.snapshot = snapshot,.serializable = IsolationIsSerializable(),.room = MaxHeapTuplesPerPage};
 
 	places.tids = palloc(sizeof(ItemPointerData) * places.room);
 	if (places.serializable || RecoveryInProgress() || !collect_by_map(&places, map, nblocks))
