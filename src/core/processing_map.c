@@ -189,7 +189,8 @@ read_generation(GqGeneration *generation, TransactionId horizon, TimestampTz unt
 
 	if (map == NULL)
 		return true;
-	gq_processing_map_begin(map, gq_relation_file(table));
+	if (gq_processing_map_begin(map, gq_relation_file(table)))
+		at_segment = 0;
 	gq_processing_map_raise(map, widen(horizon));
 	for (; at_segment < Min(nsegments, GQ_MAP_SEGMENTS); at_segment++)
 	{

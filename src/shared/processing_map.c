@@ -140,8 +140,8 @@ has_goque(Oid database, const GqDatabaseInfo *databases, int n)
 	return false;
 }
 
-/* Free ones first, then those of this database's last installation, then those of
- * databases without goque. */
+/* Those of this database's last installation, or free ones: there are free ones
+ * behind all others.  Else those of a database without goque. */
 static Maps *
 choose(const GqDatabaseInfo *databases, int n)
 {
@@ -218,13 +218,14 @@ gq_processing_map_forget(GqProcessingMap *map)
 	pg_atomic_write_u32(&map->file, InvalidOid);
 }
 
-void
+bool
 gq_processing_map_begin(GqProcessingMap *map, Oid file)
 {
 	if (pg_atomic_read_u32(&map->file) == file)
-		return;
+		return false;
 	forget(map);
 	pg_atomic_write_u32(&map->file, file);
+	return true;
 }
 
 void

@@ -43,8 +43,8 @@ extern void gq_processing_map_forget(GqProcessingMap *map);
  * There is one keeper, and so one who finds out what has become clean.
  */
 
-/* The map is of this file, of which nothing is known if the map was of another. */
-extern void gq_processing_map_begin(GqProcessingMap *map, Oid file);
+/* The map is of this file.  True: it was of another, and nothing is known. */
+extern bool gq_processing_map_begin(GqProcessingMap *map, Oid file);
 
 /* From now on the map is for snapshots alone that see all transactions before
  * this one as ended. */
