@@ -71,9 +71,12 @@ sub wait_until
 	my $came;
 
 	# a psql that has gone before it read the query is no answer: ask again
-	do { $came = eval { $node->poll_query_until($db || 'postgres', $query, $expected) } }
-	  while (!defined $came && $@ =~ /Broken pipe/);
-	die $@ unless defined $came;
+	for (1 .. 5)
+	{
+		$came = eval { $node->poll_query_until($db || 'postgres', $query, $expected) };
+		last if defined $came;
+		die $@ unless $@ =~ /Broken pipe/;
+	}
 	die "timed out waiting for: $query" unless $came;
 	return;
 }
