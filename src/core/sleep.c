@@ -136,11 +136,11 @@ gq_sleep(int64 deadline, TimestampTz next_due)
 {
 	int64		longest = gq_shared != NULL ? SAFETY_INTERVAL : POLL_INTERVAL;
 	int64		left = deadline - gq_monotonic_now();
+	TimestampTz due_at = gq_shared != NULL ? gq_wait_timer(next_due) : next_due;
 	TimestampTz now = GetCurrentTimestamp();
-	TimestampTz until = now + Min(longest, left);
+	TimestampTz until = Min(now + Min(longest, left), due_at);
 	int			occurred;
 
-	until = Min(until, gq_shared != NULL ? gq_wait_timer(next_due) : next_due);
 	occurred = wait_for_event(TimestampDifferenceMilliseconds(now, until));
 	if (occurred & WL_LATCH_SET)
 		ResetLatch(MyLatch);

@@ -121,4 +121,14 @@ gq_slot_wakes_at(GqDatabase *slot)
 	return (TimestampTz) pg_atomic_read_u64(&slot->wakes_at);
 }
 
+/* When the keeper will look.  Each is read once: they may change meanwhile. */
+static inline TimestampTz
+gq_slot_due_at(GqDatabase *slot)
+{
+	TimestampTz asked = gq_slot_asked_at(slot);
+	TimestampTz wakes = gq_slot_wakes_at(slot);
+
+	return Min(asked, wakes);
+}
+
 #endif							/* GOQUE_SHARED_DATABASE_SLOTS_H */

@@ -353,7 +353,7 @@ copy_slot(GqDatabase *slot, GqDatabaseInfo *info)
 	}
 	info->last_heal_at = slot->done_at[GQ_DUTY_HEAL];
 	info->last_clean_at = slot->done_at[GQ_DUTY_CLEAN];
-	info->due_at = Min(gq_slot_asked_at(slot), gq_slot_wakes_at(slot));
+	info->due_at = gq_slot_due_at(slot);
 	info->failures = slot->failures;
 	info->failed_at = slot->failed_at;
 	info->no_slot_since = slot->no_slot_tries > 2 ? slot->no_slot_since : 0;

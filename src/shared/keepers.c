@@ -224,7 +224,7 @@ wanted_at(GqDatabase *slot, TimestampTz now, bool probing)
 	if (slot->state == GQ_DATABASE_UNKNOWN && !probing)
 		at = DT_NOBEGIN;
 	else if (slot->state == GQ_DATABASE_WITH)
-		at = Min(gq_slot_asked_at(slot), gq_slot_wakes_at(slot));
+		at = gq_slot_due_at(slot);
 	else
 		return DT_NOEND;
 
