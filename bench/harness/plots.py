@@ -30,7 +30,7 @@ def save(bench, axes, name, title, x, y):
 
 def comparisons(bench, scenario):
     found = [(point, results) for (name, point), results in bench.results.items() if name == scenario.name and results]
-    if scenario.name == "night" and found:  # whose contenders run for different times
+    if scenario.one_picture and found:
         return [(found[0][0], {name: rs for _, results in found for name, rs in results.items()})]
     return found
 
