@@ -29,12 +29,17 @@ sub let_go
 	return $gate->query("SELECT pg_advisory_unlock($n)");
 }
 
-# Wait until so many handlers wait for their locks.
+# The handlers that wait for their locks.
+sub handlers
+{
+	return $s->query(q{SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'goque: task % of type slow' AND wait_event = 'advisory'});
+}
+
 sub running
 {
 	my ($n) = @_;
 
-	GoqueNode::wait_until($node, q{SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'goque: task % of type slow' AND wait_event = 'advisory'}, $n);
+	GoqueNode::wait_for("$n handlers to wait for their locks", sub { handlers() == $n });
 	return;
 }
 
@@ -68,9 +73,12 @@ my @slow = map { add_slow($_) } 1 .. 4;
 running(2);
 my $quick = $s->query(q{SELECT goque_add('quick')});
 my $time = -r '/proc/self/stat' ? launcher_time() : undef;
-GoqueNode::wait_until($node, q{SELECT NOT ok AND detail LIKE 'no background worker could be started since %' FROM goque.processors WHERE type = 'quick'});
-like($s->query(q{SELECT ok, detail, hint FROM goque.health WHERE check_name = 'processors'}),
-	qr/^f\|quick: no background worker could be started since .*; slow: .*\|Raise max_worker_processes and restart the server\.$/, 'no background worker is free: goque.health says so');
+my $seen;	# each of the two types is refused a process by itself
+GoqueNode::wait_for('both types to lack a process', sub {
+	$seen = $s->query(q{SELECT ok, detail, hint FROM goque.health WHERE check_name = 'processors'});
+	return $seen =~ /quick: .*; slow: /;
+});
+like($seen, qr/^f\|quick: no background worker could be started since .*; slow: .*\|Raise max_worker_processes and restart the server\.$/, 'no background worker is free: goque.health says so');
 GoqueNode::wait_for('the line in the log', sub { slurp_file($node->logfile) =~ /no background worker is free for a processor of goque/ });
 SKIP:
 {
@@ -89,8 +97,11 @@ is($s->query(q{SELECT ok FROM goque.processors WHERE type = 'quick'}), 't', '...
 my $KEEPER = q{SELECT count(*) FROM pg_stat_activity WHERE datname = 'postgres' AND backend_type = 'goque keeper'};
 $s->query(q{SELECT goque_register_processor('quick', 'quick', idle_timeout => '0')});
 running(2);
-$s->query(q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'goque keeper'});
-running(3);
+GoqueNode::wait_for('a handler in the place of the keeper', sub {
+	# a machine in a hurry may give the place back to the keeper
+	$s->query(q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'goque keeper'});
+	return handlers() == 3;
+});
 GoqueNode::wait_until($node, q{SELECT NOT ok FROM goque.health WHERE check_name = 'worker_slots'});
 is($s->query($KEEPER), '0', 'a keeper that was ended lost its place');
 add_slow(5);
