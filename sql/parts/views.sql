@@ -154,7 +154,11 @@ LEFT JOIN LATERAL (
 	SELECT t.new, t.pending, t.processing, t.error, t.done, t.attempts_left, t.canceled
 	WHERE t.counted) c ON true
 CROSS JOIN LATERAL goque.count_tasks(CASE WHEN t.counted IS NOT TRUE THEN n.type END) k
-CROSS JOIN LATERAL goque.count_waiting(n.type, now.moment, coalesce(t.until, 'infinity')) w;
+CROSS JOIN LATERAL goque.count_waiting(n.type, now.moment, coalesce(t.until, 'infinity')) w
+-- the indexes remember names of tasks that were never committed, until a vacuum
+WHERE t.type IS NOT NULL
+	OR k.new + k.pending + k.processing + k.error + k.done + k.attempts_left + k.canceled > 0
+	OR EXISTS (SELECT FROM goque.settings s WHERE s.type = n.type);
 COMMENT ON VIEW goque.stats IS 'per type: how many tasks there are by status, and what happened so far';
 COMMENT ON COLUMN goque.stats.type IS 'name of the type';
 COMMENT ON COLUMN goque.stats.ready IS 'tasks that a fetch would find now, were the type not paused';

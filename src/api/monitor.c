@@ -155,6 +155,16 @@ read_counters(GqType *entry)
 	return c;
 }
 
+/* A type that was named in transactions that came to nothing, and never else. */
+static bool
+never_used(const TypeCounters *c)
+{
+	static const TypeCounters zero;
+
+	return memcmp(c->counts, zero.counts, sizeof(c->counts)) == 0 &&
+		memcmp(c->totals, zero.totals, sizeof(c->totals)) == 0 && c->last_fetch_at == 0;
+}
+
 static int
 compare_delay(const void *type, const void *delay)
 {
@@ -193,8 +203,8 @@ emit_type(GqType *entry, void *arg)
 	memcpy(name, entry->name, sizeof(name));
 	c = read_counters(entry);
 	gq_count_add_own(entry, c.counts, c.totals);
-	if (gq_type_of(name) != entry)
-		return;					/* given to somebody else meanwhile */
+	if (never_used(&c) || gq_type_of(name) != entry)
+		return;					/* or given to somebody else meanwhile */
 
 	put_text(&row, name);
 	put(&row, BoolGetDatum(c.counted), false);

@@ -10,6 +10,11 @@ RESET client_min_messages;
 
 SELECT count(*) FROM goque.tasks;
 SELECT * FROM goque.task_types;
+-- what was named in a transaction that came to nothing leaves no row
+BEGIN;
+SELECT count(goque_add('views.undone'));
+SELECT type, ready, total_added FROM goque.stats;
+ROLLBACK;
 SELECT * FROM goque.stats;
 SELECT kind, count(*) FROM goque.workers WHERE kind IN ('waiter', 'holder') GROUP BY kind;
 
