@@ -13,7 +13,7 @@ CREATE FUNCTION goque.horizon_holders(
 	OUT held_for interval)
 RETURNS SETOF record
 LANGUAGE sql STABLE COST 1000 ROWS 10
-SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off
 BEGIN ATOMIC
 	SELECT h.kind, "left"(regexp_replace(h.name, '[[:cntrl:]]', '?', 'g'), 100), h.pid, h.state,
 		age(h.xmin)::bigint, clock_timestamp() - h.since
@@ -48,7 +48,7 @@ CREATE FUNCTION goque.horizon_costs(
 	OUT waiting_bytes bigint,
 	OUT dead_rows bigint)
 LANGUAGE sql STABLE COST 1000
-SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off
 BEGIN ATOMIC
 	SELECT count(*) FILTER (WHERE g.waits AND g.bytes > 0), coalesce(sum(g.bytes) FILTER (WHERE g.waits), 0)::bigint,
 		coalesce(sum(g.dead), 0)::bigint

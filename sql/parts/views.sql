@@ -186,11 +186,11 @@ SELECT w.kind, w.pid, w.database, w.what, w.since FROM goque.worker_list() w
 UNION ALL
 SELECT 'holder', NULL, pg_catalog.current_database(),
 	pg_catalog.format('%s holds %s tasks',
-		coalesce(pg_catalog.regexp_replace(r.worker, '[[:cntrl:]]', '?', 'g'), 'somebody'), count(*)),
-	min(r.started_at)
-FROM goque.ring r
-WHERE r.status = 3 AND NOT (SELECT s.preloaded FROM goque.server_state() s)
-GROUP BY r.worker;
+		coalesce(pg_catalog.regexp_replace(h.worker, '[[:cntrl:]]', '?', 'g'), 'somebody'), count(*)),
+	min(h.started_at)
+FROM goque.held_tasks() h
+WHERE NOT (SELECT s.preloaded FROM goque.server_state() s)
+GROUP BY h.worker;
 COMMENT ON VIEW goque.workers IS 'the background workers of goque, and the sessions of this database that wait for tasks or hold some';
 COMMENT ON COLUMN goque.workers.kind IS 'launcher, keeper, processor, waiter or holder';
 COMMENT ON COLUMN goque.workers.pid IS 'its process; of a holder: the session that fetched';
@@ -260,8 +260,8 @@ WITH state AS MATERIALIZED (
 ), leases AS MATERIALIZED (
 	SELECT l.id, l.lease_until, l.started_at FROM goque.leases() l
 	UNION ALL
-	SELECT r.id, r.lease_until, r.started_at FROM goque.ring r
-	WHERE r.status = 3 AND NOT (SELECT s.preloaded FROM state s)
+	SELECT h.id, h.lease_until, h.started_at FROM goque.held_tasks() h
+	WHERE NOT (SELECT s.preloaded FROM state s)
 ), healing AS (
 	-- late: past what the healer needs at most, with time to spare
 	SELECT count(l.id) AS late, min(l.lease_until) AS since
@@ -294,8 +294,9 @@ WITH state AS MATERIALIZED (
 		OR l.started_at < s.moment - interval '1 hour'
 ), plans AS (
 	SELECT pg_catalog."left"(pg_catalog.regexp_replace(p.name, '[[:cntrl:]]', '?', 'g'), 100) AS name,
-		p.error, p.copied, NOT p.copied AND (p.error IS NOT NULL OR coalesce(p.next_run_at < s.moment - interval '1 min', false)) AS late
-	FROM goque.schedules p CROSS JOIN state s
+		p.error, p.home <> h.home AS copied,
+		p.home = h.home AND (p.error IS NOT NULL OR coalesce(NOT p.paused AND p.next_run_at < s.moment - interval '1 min', false)) AS late
+	FROM goque.schedule_settings p CROSS JOIN (SELECT goque.home() AS home) h CROSS JOIN state s
 ), copied AS (
 	SELECT count(*) AS n FROM plans p WHERE p.copied
 ), late AS (

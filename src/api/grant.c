@@ -126,6 +126,7 @@ static const FunctionGrant function_grants[] = {
 	{"count_tasks", MONITOR | ADMIN},
 	{"count_waiting", MONITOR | ADMIN},
 	{"settings_of", MONITOR | ADMIN},
+	{"held_tasks", MONITOR | ADMIN},
 	{"leases", MONITOR | ADMIN},
 	{"horizon_holders", MONITOR | ADMIN},
 	{"horizon_costs", MONITOR | ADMIN},

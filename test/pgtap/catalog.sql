@@ -155,12 +155,12 @@ SELECT ok(obj_description((SELECT oid FROM pg_extension WHERE extname = 'goque')
 
 -- ---- rights and paths (A7) ----
 
-SELECT set_eq($$SELECT signature::text FROM functions WHERE prosecdef AND proconfig IS DISTINCT FROM ARRAY['search_path=pg_catalog, pg_temp']$$,
+SELECT set_eq($$SELECT signature::text FROM functions WHERE prosecdef AND array_remove(proconfig, 'jit=off') IS DISTINCT FROM ARRAY['search_path=pg_catalog, pg_temp']$$,
 	'{}'::text[], 'A7: every function that runs as its owner pins its search_path');
 SELECT set_eq($$SELECT proname::text FROM functions WHERE proname LIKE 'goque\_%' AND NOT prosecdef$$, ARRAY['goque_wait', 'goque_add', 'goque_fetch', 'goque_complete', 'goque_schedule', 'goque_register_processor'],
 	'goque_wait and goque_register_processor run with the rights of the caller, goque_schedule looks at them; three switch rights in C, which attacks.sql tests');
 SELECT set_eq($$SELECT proname::text FROM functions WHERE proname NOT LIKE 'goque\_%' AND prosecdef$$,
-	ARRAY['tasks_insert', 'tasks_refuse', 'settings_changed', 'generation_changed', 'count_tasks', 'count_waiting', 'horizon_holders', 'horizon_costs'],
+	ARRAY['tasks_insert', 'tasks_refuse', 'settings_changed', 'generation_changed', 'count_tasks', 'count_waiting', 'horizon_holders', 'horizon_costs', 'held_tasks'],
 	'of the others, triggers run as their owner, and what counts tasks for the views');
 SELECT is_empty($$SELECT signature FROM functions WHERE lanname = 'sql' AND prosqlbody IS NULL$$,
 	'A1: functions in SQL were parsed when they were made');
@@ -178,7 +178,7 @@ SELECT is_empty($$SELECT relname, grantee, privilege_type FROM relations, aclexp
 SELECT is_empty($$SELECT signature FROM functions WHERE proname LIKE 'goque\_%' AND (provolatile <> 'v' OR proparallel <> 'u' OR proisstrict OR proleakproof OR proretset <> (pg_get_function_result(oid) ~ '^(SETOF |TABLE)'))$$,
 	'what changes tasks is volatile, never run in a parallel worker (F13), and called with NULLs');
 SELECT set_eq($$SELECT proname::text FROM functions WHERE proname NOT LIKE 'goque\_%' AND provolatile = 's'$$,
-	ARRAY['snapshot_guard', 'may_see_payload', 'processing_places', 'types_in_use', 'type_counters', 'frontier', 'count_tasks', 'count_waiting', 'horizon_holders', 'horizon_costs', 'settings_of', 'leases', 'worker_list', 'processor_list', 'server_state', 'home', 'may_add'],
+	ARRAY['snapshot_guard', 'may_see_payload', 'processing_places', 'types_in_use', 'type_counters', 'frontier', 'count_tasks', 'count_waiting', 'horizon_holders', 'horizon_costs', 'held_tasks', 'settings_of', 'leases', 'worker_list', 'processor_list', 'server_state', 'home', 'may_add'],
 	'what the views call is stable: goque.snapshot_guard must not be volatile, or it would not be called on an empty table (D4)');
 SELECT is((SELECT array_agg(DISTINCT probin) FROM functions WHERE lanname = 'c'), ARRAY['$libdir/goque'], 'the functions in C are in the library of the extension');
 SELECT is_empty($$SELECT signature, prosrc FROM functions WHERE lanname = 'c' AND prosrc <> regexp_replace(proname, '^(goque_)?', 'goque_')$$,

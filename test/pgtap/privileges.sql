@@ -96,6 +96,7 @@ INSERT INTO calls VALUES
 ('horizon_holders', '{monitor,admin}', 'SELECT goque.horizon_holders()'),
 ('horizon_costs', '{monitor,admin}', 'SELECT goque.horizon_costs()'),
 ('settings_of', '{monitor,admin}', $$SELECT goque.settings_of('a')$$),
+('held_tasks', '{monitor,admin}', 'SELECT goque.held_tasks()'),
 ('leases', '{monitor,admin}', 'SELECT goque.leases()'),
 ('worker_list', '{monitor,admin}', 'SELECT goque.worker_list()'),
 ('processor_list', '{monitor,admin}', 'SELECT goque.processor_list()'),
