@@ -504,22 +504,6 @@ goque_worker_list(PG_FUNCTION_ARGS)
 
 /* ---- health ---- */
 
-/* This database's slot; all zero: nobody has looked yet. */
-static GqDatabaseInfo
-own_database(void)
-{
-	GqDatabaseInfo none = {0};
-	int			n = 0;
-	GqDatabaseInfo *databases = gq_shared ? gq_databases(&n) : NULL;
-
-	for (int i = 0; i < n; i++)
-	{
-		if (databases[i].database == MyDatabaseId)
-			return databases[i];
-	}
-	return none;
-}
-
 static int
 count_waiters(void)
 {
@@ -542,7 +526,7 @@ count_waiters(void)
 Datum
 goque_server_state(PG_FUNCTION_ARGS)
 {
-	GqDatabaseInfo own = own_database();
+	GqDatabaseInfo own = gq_database_own();
 	int			launcher_pid = 0;
 	TimestampTz launcher_since = 0;
 	TimestampTz launcher_run = 0;

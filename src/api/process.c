@@ -183,37 +183,6 @@ goque_unregister_processor(PG_FUNCTION_ARGS)
 
 /* ---- goque.processors ---- */
 
-static void
-set_fault(GqProcessorFault *fault, const char *detail, const char *hint)
-{
-	fault->detail = detail;
-	fault->hint = hint;
-}
-
-static GqProcessorFault
-find_fault(const GqHandlerRow *row, const GqProcessorInfo *info)
-{
-	GqHandler	handler;
-	GqProcessorFault fault = gq_processor_check(row, &handler);
-
-	if (fault.detail != NULL)
-		return fault;
-	if (gq_shared == NULL)
-		set_fault(&fault, "nothing runs it, since goque is not in shared_preload_libraries",
-				  "Add goque to shared_preload_libraries in postgresql.conf and restart the server.");
-	else if (gq_max_processor_workers == 0)
-		set_fault(&fault, "nothing runs it, since goque.max_processor_workers is 0",
-				  "Raise goque.max_processor_workers and reload the settings.");
-	else if (info->no_slot_since != 0)
-		set_fault(&fault, psprintf("no background worker could be started since %s",
-								   timestamptz_to_str(info->no_slot_since)),
-				  "Raise max_worker_processes and restart the server.");
-	else if (info->failures > 0)
-		set_fault(&fault, psprintf("its last %d processes ended with an error", info->failures),
-				  "Look for the error in the server log; they are started again after a pause.");
-	return fault;
-}
-
 /* What one that can run does. */
 static const char *
 describe(const GqHandlerRow *row, const GqProcessorInfo *info)
@@ -234,7 +203,7 @@ emit_processor(ReturnSetInfo *rsinfo, const GqHandlerRow *row)
 	bool		nulls[8] = {0};
 
 	(void) gq_processor_info(MyDatabaseId, row->type, &info);
-	fault = find_fault(row, &info);
+	fault = gq_processor_fault(row, &info);
 	values[0] = CStringGetTextDatum(row->type);
 	values[1] = CStringGetTextDatum(row->handler);
 	values[2] = CStringGetTextDatum(row->role_name);

@@ -28,6 +28,7 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
+#include "utils/timestamp.h"
 #include "utils/varlena.h"
 
 #include "compat.h"
@@ -35,6 +36,8 @@
 #include "core/home.h"
 #include "core/processor.h"
 #include "core/xact.h"
+#include "guc.h"
+#include "shared/shmem.h"
 #include "store/relations.h"
 
 #define HINT_REGISTER "Register the processor again, as the role that it is to run as."
@@ -214,6 +217,30 @@ gq_processor_check(const GqHandlerRow *row, GqHandler *handler)
 	if (result.detail == NULL)
 		result = check_handler(row, handler);
 	return result;
+}
+
+GqProcessorFault
+gq_processor_fault(const GqHandlerRow *row, const GqProcessorInfo *info)
+{
+	GqHandler	handler;
+	GqProcessorFault result = gq_processor_check(row, &handler);
+
+	if (result.detail != NULL)
+		return result;
+	if (gq_shared == NULL)
+		return fault("nothing runs it, since goque is not in shared_preload_libraries",
+					 "Add goque to shared_preload_libraries in postgresql.conf and restart the server.");
+	if (gq_max_processor_workers == 0)
+		return fault("nothing runs it, since goque.max_processor_workers is 0",
+					 "Raise goque.max_processor_workers and reload the settings.");
+	if (info->no_slot_since != 0)
+		return fault(psprintf("no background worker could be started since %s",
+							  timestamptz_to_str(info->no_slot_since)),
+					 "Raise max_worker_processes and restart the server.");
+	if (info->failures > 0)
+		return fault(psprintf("its last %d processes ended with an error", info->failures),
+					 "Look for the error in the server log; they are started again after a pause.");
+	return fault(NULL, NULL);
 }
 
 /* ---- registering ---- */

@@ -9,6 +9,7 @@
 #ifndef GOQUE_CORE_PROCESSOR_H
 #define GOQUE_CORE_PROCESSOR_H
 
+#include "shared/runners.h"
 #include "store/handlers.h"
 
 /* a function or procedure as a handler */
@@ -47,6 +48,9 @@ extern bool gq_role_may_log_in(Oid role);
 
 /* May this processor run now?  Fills in the handler if so. */
 extern GqProcessorFault gq_processor_check(const GqHandlerRow *row, GqHandler *handler);
+
+/* Likewise, and whether the server has the means to run it. */
+extern GqProcessorFault gq_processor_fault(const GqHandlerRow *row, const GqProcessorInfo *info);
 
 /* Palloc'd GqHandlerRows; type NULL: of every type. */
 extern List *gq_processor_rows(const char *type);

@@ -29,6 +29,7 @@
 #include "core/interval.h"
 #include "core/limit.h"
 #include "core/line.h"
+#include "core/processor.h"
 #include "core/ready.h"
 #include "core/task.h"
 #include "core/why.h"
@@ -173,27 +174,47 @@ why_guarded(const GqTask *task, TransactionId xid)
 				: psprintf("Find it: SELECT gid FROM pg_prepared_xacts WHERE transaction = '%u'; then COMMIT PREPARED or ROLLBACK PREPARED.", xid));
 }
 
-static bool
-healer_runs(void)
+/* What keeps the healer from coming; NULL: nothing that is known. */
+static char *
+healer_fault(char **hint)
 {
+	GqDatabaseInfo own = gq_database_own();
 	int			pid;
 	TimestampTz since;
 	TimestampTz last_run;
 
-	return gq_shared != NULL && gq_launcher_info(&pid, &since, &last_run);
+	if (gq_shared == NULL)
+	{
+		*hint = "Take it back by hand: SELECT goque_heal(); for good: add goque to shared_preload_libraries in postgresql.conf and restart the server.";
+		return "none runs without shared_preload_libraries";
+	}
+	if (own.no_slot_since != 0)
+	{
+		*hint = "Take it back by hand: SELECT goque_heal(); for good: raise max_worker_processes and restart the server.";
+		return psprintf("no background worker could be started for it since %s",
+						timestamptz_to_str(own.no_slot_since));
+	}
+	*hint = "Look for \"goque\" in the server log; until it comes back, by hand: SELECT goque_heal();";
+	if (own.failures > 0)
+		return psprintf("it failed %d times, the last time at %s", own.failures,
+						timestamptz_to_str(own.failed_at));
+	return gq_launcher_info(&pid, &since, &last_run) ? NULL : "no launcher is running";
 }
 
 static GqWhy
 why_lease_over(const GqTask *task)
 {
+	char	   *over = pstrdup(timestamptz_to_str(task->lease_until));
+	char	   *hint;
+	char	   *fault = healer_fault(&hint);
+
 	return make("lease_over",
-				psprintf("The lease of worker \"%s\" was over at %s, and the healer has not taken the task back yet%s.",
-						 shown(task, GQ_ATT_WORKER, ""), timestamptz_to_str(task->lease_until),
-						 healer_runs() ? "" : ": none is running"),
-				healer_runs()
-				? psprintf("It comes every %d ms. If it stays away, see goque.health; by hand: SELECT goque_heal();",
-						   gq_heal_interval)
-				: pstrdup("Do it by hand: SELECT goque_heal(); and see goque.health."));
+				psprintf("The lease of worker \"%s\" was over at %s, and the healer has not taken the task back yet%s%s.",
+						 shown(task, GQ_ATT_WORKER, ""), over, fault ? ": " : "",
+						 fault ? fault : ""),
+				fault != NULL ? hint
+				: psprintf("It comes every %d ms. If it stays away, see goque.health; by hand: SELECT goque_heal();",
+						   gq_heal_interval));
 }
 
 static GqWhy
@@ -324,6 +345,36 @@ last_fetch(GqType *entry)
 	return at;
 }
 
+/* What keeps the processor of its type from fetching it; detail NULL: nothing, or
+ * there is none. */
+static GqProcessorFault
+processor_fault(const GqTask *task)
+{
+	List	   *rows = gq_processor_rows(gq_task_type(task));
+	GqProcessorFault fault = {0};
+	GqProcessorInfo info;
+
+	if (rows == NIL)
+		return fault;
+	(void) gq_processor_info(MyDatabaseId, gq_task_type(task), &info);
+	fault = gq_processor_fault(linitial(rows), &info);
+	if (fault.detail == NULL && info.waiting)
+	{
+		fault.detail = "it waits for one of goque.max_processor_workers background workers, which all run";
+		fault.hint = "Wait, or raise goque.max_processor_workers and reload the settings; see who has them: SELECT * FROM goque.workers WHERE kind = 'processor';";
+	}
+	return fault;
+}
+
+static GqWhy
+why_unprocessed(const GqTask *task, const GqProcessorFault *fault)
+{
+	return make("processor",
+				psprintf("It is ready, but the processor of its type \"%s\" does not come to it: %s.",
+						 gq_detail(gq_task_type(task)), fault->detail),
+				pstrdup(fault->hint));
+}
+
 static GqWhy
 why_unfetched(const GqTask *task, TimestampTz at)
 {
@@ -434,6 +485,7 @@ why_claimable(const GqTask *task, TimestampTz now)
 	GqLimitState limit;
 	GqType	   *entry = gq_type_of(gq_task_type(task));
 	TimestampTz fetched = entry != NULL ? last_fetch(entry) : DT_NOEND;
+	GqProcessorFault fault;
 
 	if (task->next_attempt_at > now)
 		return why_scheduled(task);
@@ -444,6 +496,9 @@ why_claimable(const GqTask *task, TimestampTz now)
 		return why_full(task, &limit);
 	if (limit.rate_turns_at != DT_NOEND)
 		return why_too_fast(task, &limit);
+	fault = processor_fault(task);
+	if (fault.detail != NULL && (entry == NULL || fetched != DT_NOEND))
+		return why_unprocessed(task, &fault);
 	if (fetched < now - FETCHED_LATELY)
 		return why_unfetched(task, fetched);
 	return why_ready(task, now);

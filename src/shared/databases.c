@@ -380,6 +380,21 @@ gq_databases(int *n)
 	return result;
 }
 
+GqDatabaseInfo
+gq_database_own(void)
+{
+	GqDatabaseInfo none = {0};
+	int			n;
+	GqDatabaseInfo *databases = gq_databases(&n);
+
+	for (int i = 0; i < n; i++)
+	{
+		if (databases[i].database == MyDatabaseId)
+			return databases[i];
+	}
+	return none;
+}
+
 bool
 gq_launcher_info(int *pid, TimestampTz *since, TimestampTz *last_run)
 {

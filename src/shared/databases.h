@@ -71,6 +71,9 @@ typedef struct GqDatabaseInfo
 /* A palloc'd copy for every database known, with goque or not. */
 extern GqDatabaseInfo *gq_databases(int *n);
 
+/* This database's; all zero: nobody has looked yet. */
+extern GqDatabaseInfo gq_database_own(void);
+
 /* False: no launcher is running. */
 extern bool gq_launcher_info(int *pid, TimestampTz *since, TimestampTz *last_run);
 

@@ -98,6 +98,14 @@ SELECT count(*) FROM goque_fetch('why', 2000);
 SELECT goque_add(E'why.it''s\n' || repeat('x', 100)) AS id \gset
 SELECT pg_temp.why(:id);
 SELECT count(*) FROM goque_fetch_any(ARRAY['why.none']);
+-- the handler of its type is gone
+CREATE FUNCTION why_handler(p jsonb) RETURNS void LANGUAGE sql AS '';
+SELECT goque_register_processor('why.processor', 'why_handler');
+DROP FUNCTION why_handler(jsonb);
+SELECT goque_add('why.processor') AS id \gset
+SELECT pg_temp.why(:id);
+SELECT goque_unregister_processor('why.processor');
+SELECT reason FROM goque_why(:id);
 
 -- in line
 SELECT goque_add('why.line', ordering_key => 'k') AS head \gset

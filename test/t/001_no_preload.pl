@@ -48,6 +48,9 @@ GoqueNode::wait_until($node,
 	"SELECT lease_until < clock_timestamp() FROM goque.tasks WHERE id = $id");
 is($s->query("SELECT status FROM goque.tasks WHERE id = $id"),
 	'processing', 'an expired lease holds until it is ended');
+like($s->query("SELECT reason, detail, hint FROM goque_why($id)"),
+	qr/^lease_over\|.* has not taken the task back yet: none runs without shared_preload_libraries\.\|Take it back by hand: SELECT goque_heal\(\); /,
+	'... and goque_why says why');
 is($s->query(q{SELECT goque_heal('other'), goque_heal('h'), goque_heal()}),
 	'0|1|0', 'goque_heal ends it');
 is($s->query("SELECT status, attempts, error <> '' FROM goque.tasks WHERE id = $id"),
