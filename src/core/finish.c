@@ -442,7 +442,7 @@ decide_heal(const GqTask *task, GqDecision *decision, void *arg)
 {
 	Request    *request = arg;
 
-	if (request->type != NULL && strcmp(gq_task_type(task), request->type) != 0)
+	if (request->type != NULL && !gq_task_is_of_type(task, request->type))
 		request->until = DT_NOEND;
 	else if (task->status == GQ_PROCESSING && task->token == request->token)
 	{

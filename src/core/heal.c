@@ -35,7 +35,7 @@ log_healed(int64 healed, TimestampTz now)
 	static TimestampTz logged_at = 0;
 
 	unlogged += healed;
-	if (unlogged == 0 || now - logged_at < LOG_INTERVAL)
+	if (unlogged == 0 || (now >= logged_at && now - logged_at < LOG_INTERVAL))
 		return;
 	ereport(LOG,
 			(errhidecontext(true),
@@ -116,13 +116,20 @@ gq_duty_heal(TimestampTz now)
 static int64
 expire_each(const int64 *ids, int64 n, TimestampTz now)
 {
+	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "goque expire",
+												  ALLOCSET_DEFAULT_SIZES);
 	int64		expired = 0;
 
 	for (int64 i = 0; i < n; i++)
 	{
+		MemoryContext old = MemoryContextSwitchTo(scratch);
+
 		CHECK_FOR_INTERRUPTS();
 		expired += gq_expire_task(NULL, ids[i], now);
+		MemoryContextSwitchTo(old);
+		MemoryContextReset(scratch);
 	}
+	MemoryContextDelete(scratch);
 	return expired;
 }
 

@@ -91,18 +91,15 @@ static TimestampTz position_since;
 static TimestampTz
 keep_until(const GqTask *task, char **last_type, GqSettings *settings)
 {
-	char	   *type;
-
 	if (!GqStatusIsTerminal(task->status))
 		return DT_NOEND;
-	type = gq_task_type(task);
-	if (*last_type == NULL || strcmp(*last_type, type) != 0)
+	if (*last_type == NULL || !gq_task_is_of_type(task, *last_type))
 	{
-		*settings = *gq_settings(type);
-		*last_type = type;
+		if (*last_type != NULL)
+			pfree(*last_type);
+		*last_type = gq_task_type(task);
+		*settings = *gq_settings(*last_type);
 	}
-	else
-		pfree(type);
 	return gq_time_add(task->finished_at,
 					   task->status == GQ_DONE ? settings->retention : settings->retention_failed);
 }
@@ -172,7 +169,7 @@ scan_generation(Pass *pass)
 
 		CHECK_FOR_INTERRUPTS();
 		gq_task_read(&task, slot);
-		if (pass->only_type == NULL || strcmp(gq_task_type(&task), pass->only_type) == 0)
+		if (pass->only_type == NULL || gq_task_is_of_type(&task, pass->only_type))
 			treat_task(pass, &task);
 	}
 	ExecDropSingleTupleTableSlot(slot);

@@ -51,6 +51,15 @@ gq_task_type(const GqTask *task)
 	return TextDatumGetCString(task->type);
 }
 
+bool
+gq_task_is_of_type(const GqTask *task, const char *type)
+{
+	const text *own = DatumGetTextPP(task->type);
+	Size		len = strlen(type);
+
+	return VARSIZE_ANY_EXHDR(own) == len && memcmp(VARDATA_ANY(own), type, len) == 0;
+}
+
 char *
 gq_task_text(const GqTask *task, int attr)
 {

@@ -51,6 +51,9 @@ extern void gq_task_read(GqTask *task, TupleTableSlot *slot);
 /* Palloc'd, NUL-terminated. */
 extern char *gq_task_type(const GqTask *task);
 
+/* Without a copy: for loops over many tasks. */
+extern bool gq_task_is_of_type(const GqTask *task, const char *type);
+
 /* NULL where the row has NULL; palloc'd. */
 extern char *gq_task_text(const GqTask *task, int attr);
 

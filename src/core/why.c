@@ -447,7 +447,7 @@ running_like(const GqTask *task, int64 *n)
 		if (gq_search_find(search, leases[i].id, &slot) == NULL)
 			continue;
 		gq_task_read(&other, slot);
-		if (other.status == GQ_PROCESSING && strcmp(gq_task_type(&other), type) == 0)
+		if (other.status == GQ_PROCESSING && gq_task_is_of_type(&other, type))
 			ids[(*n)++] = other.id;
 	}
 	gq_search_end(search);

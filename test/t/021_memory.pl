@@ -5,7 +5,7 @@
 #   one by one, each call in a transaction of its own;
 # - a session that does the keeper's duties by hand: 20,000 goque_heal() and
 #   goque_clean(), 2,000 of which find a lease to end and a task to remove, and 10,000
-#   goque_heal() that fail in transactions that roll back;
+#   goque_heal() that fail in transactions that roll back; and one call over 20,000;
 # - the keeper: 20,000 leases to end and tasks to remove, as fast as it goes.
 # After a tenth of it each process has what it keeps; from then to the end it may
 # take a megabyte.
@@ -100,6 +100,17 @@ stays('20,000 goque_heal() and goque_clean()', $hand->pid, 20_000, sub {
 		PERFORM goque_heal(); COMMIT; PERFORM goque_clean();});
 });
 is($s->query(q{SELECT count(*) FROM goque.tasks WHERE type = 'lease'}), '0', '... did their work');
+
+# One call over many tasks keeps a few bytes of each: 20,000 that have expired.
+my $peak = sub { (slurp_file('/proc/' . $hand->pid . '/status') =~ /VmPeak:\s+(\d+) kB/)[0] };
+
+$hand->query(q{SELECT goque_heal()});
+my $peak_before = $peak->();
+is($hand->query(q{BEGIN; SELECT count(*) FROM goque_add_many('expire', array_fill('{}'::jsonb, '{20000}'), expires_in => '1 us');
+	SELECT goque_heal(); SELECT count(*) FROM goque.tasks WHERE type = 'expire' AND status = 'canceled'; COMMIT}), "20000\n0\n20000", 'a call that cancels 20,000 expired tasks');
+my $peak_growth = $peak->() - $peak_before;
+note("20,000 expired tasks in one call: $peak_growth kB more at the peak");
+cmp_ok($peak_growth, '<', 16 * 1024, '... and keeps little of each');
 
 # A table is held: each call reads some tables, waits a millisecond and fails.
 my $file = PostgreSQL::Test::Utils::tempdir() . '/failing.sql';
