@@ -139,8 +139,8 @@ database_to_leave(Node *stmt)
 static bool
 is_of_extension(Node *stmt)
 {
-	Oid			extension = get_extension_oid("goque", true);
 	bool		named = false;
+	Oid			extension;
 	ListCell   *lc;
 
 	if (IsA(stmt, AlterExtensionStmt))
@@ -151,7 +151,9 @@ is_of_extension(Node *stmt)
 			if (strcmp(strVal(lfirst(lc)), "goque") == 0)
 			named = true;
 	}
-	return named && OidIsValid(extension) && gq_extension_ownercheck(extension, GetUserId());
+	/* every BEGIN comes here: look into the catalog for the right ones alone */
+	extension = named ? get_extension_oid("goque", true) : InvalidOid;
+	return OidIsValid(extension) && gq_extension_ownercheck(extension, GetUserId());
 }
 
 /* May this statement change who may run a processor, or what it calls? */
