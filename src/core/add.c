@@ -261,7 +261,10 @@ link_to_parents(const GqAddOptions *options, const GqNewTask *tasks, int n)
 		char	   *reason = gq_parents_reason(parents->ended, parents->ended_as);
 
 		for (int i = 0; i < n; i++)
+		{
+			CHECK_FOR_INTERRUPTS();
 			(void) gq_cancel_pending(tasks[i].id, reason);
+		}
 		return;
 	}
 	ids = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(int64) * n);

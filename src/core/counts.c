@@ -167,7 +167,7 @@ free_places(GqType *entry, int64 n)
 	entry->claiming -= n;
 	limited = entry->limited;
 	SpinLockRelease(&entry->mutex);
-	if (limited)
+	if (limited && n > 0)		/* a note of what was given back is negative */
 		gq_runners_wake(entry, Min(n, PG_INT32_MAX));
 }
 

@@ -107,9 +107,12 @@ gq_handler_read(Oid function, GqHandler *handler)
 char *
 gq_handler_name(const GqHandler *handler)
 {
-	return psprintf("%s(%s)",
-					quote_qualified_identifier(get_namespace_name(handler->schema),
-											   get_func_name(handler->function)),
+	const char *schema = get_namespace_name(handler->schema);
+	const char *name = get_func_name(handler->function);
+
+	if (schema == NULL || name == NULL) /* dropped a moment ago */
+		elog(ERROR, "cache lookup failed for function %u", handler->function);
+	return psprintf("%s(%s)", quote_qualified_identifier(schema, name),
 					handler->argument == JSONBOID ? "jsonb" : GQ_SCHEMA ".task");
 }
 

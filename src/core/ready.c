@@ -32,8 +32,8 @@
 #include "monotonic.h"
 #include "shared/cells.h"
 #include "shared/prepared_keys.h"
+#include "shared/runners.h"
 #include "shared/shmem.h"
-#include "shared/wakeup.h"
 #include "store/prepared.h"
 #include "store/types_in_use.h"
 
@@ -388,6 +388,6 @@ gq_ready_check(const char *type, TimestampTz now, bool all)
 	if (in_doubt > 0 && !pending)
 		gq_prepared_forget(entry, in_doubt);
 	if (hidden > 0)
-		gq_wake(entry, hidden);
+		gq_runners_wake(entry, hidden);
 	return hidden;
 }
