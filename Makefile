@@ -83,6 +83,7 @@ OBJS = \
 	src/core/delays.o \
 	src/core/detail.o \
 	src/core/xact.o \
+	src/store/pinned_path.o \
 	src/store/prepared.o \
 	src/store/relations.o \
 	src/store/ring.o \

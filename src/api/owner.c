@@ -15,7 +15,7 @@
  *	  by schema and name, rows through the access methods, operators by OID, and
  *	  no statement is run.  The one thing that may hold a name is an expression
  *	  of an index that the owner added to a table of goque's; it is evaluated
- *	  under a pinned path (store/task_row.c).
+ *	  under a pinned path (store/pinned_path.c).
  *
  *-------------------------------------------------------------------------
  */

@@ -22,6 +22,7 @@
 
 #include "compat.h"
 #include "store/dependencies.h"
+#include "store/pinned_path.h"
 #include "store/relations.h"
 
 enum
@@ -176,6 +177,7 @@ gq_dependencies_insert(const int64 *parents, int nparents, const int64 *children
 	EState	   *estate = CreateExecutorState();
 	ResultRelInfo *result = makeNode(ResultRelInfo);
 	TupleTableSlot *slot = MakeSingleTupleTableSlot(RelationGetDescr(table), &TTSOpsVirtual);
+	int			nest_level = gq_path_pin();
 
 	InitResultRelInfo(result, table, 1, NULL, 0);
 	ExecOpenIndices(result, false);
@@ -188,6 +190,7 @@ gq_dependencies_insert(const int64 *parents, int nparents, const int64 *children
 	ExecCloseIndices(result);
 	ExecDropSingleTupleTableSlot(slot);
 	FreeExecutorState(estate);
+	gq_path_unpin(nest_level);
 	table_close(table, NoLock);
 	CommandCounterIncrement();
 }

@@ -17,10 +17,10 @@
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "utils/builtins.h"
-#include "utils/guc.h"
 #include "utils/rel.h"
 
 #include "store/handlers.h"
+#include "store/pinned_path.h"
 #include "store/relations.h"
 
 /* columns of goque.handlers, in the order of sql/parts/process.sql */
@@ -91,20 +91,18 @@ static uint64
 execute(const char *sql, int nargs, const Oid *types, Datum *values, const char *nulls)
 {
 	Oid			argtypes[COLUMNS];
-	int			nest_level = NewGUCNestLevel();
+	int			nest_level = gq_path_pin();
 	uint64		processed;
 	int			result;
 
 	memcpy(argtypes, types, nargs * sizeof(Oid));
-	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION,
-							 GUC_ACTION_SAVE, true, 0, false);
 	SPI_connect();
 	result = SPI_execute_with_args(sql, nargs, argtypes, values, nulls, false, 0);
 	if (result < 0)
 		elog(ERROR, "goque.handlers could not be changed: %s", SPI_result_code_string(result));
 	processed = SPI_processed;
 	SPI_finish();
-	AtEOXact_GUC(true, nest_level);
+	gq_path_unpin(nest_level);
 	return processed;
 }
 

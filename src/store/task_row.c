@@ -22,12 +22,12 @@
 #include "storage/lmgr.h"
 #include "storage/procarray.h"
 #include "utils/fmgroids.h"
-#include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
 #include "compat.h"
+#include "store/pinned_path.h"
 #include "store/places.h"
 #include "store/task_row.h"
 
@@ -247,16 +247,13 @@ insert_entry(GqGeneration *generation, GqGenerationPart part, const int *attrs, 
 static void
 insert_other_entry(GqGeneration *generation, Relation index, TupleTableSlot *slot, bool update)
 {
-	int			guc_level = NewGUCNestLevel();
+	int			nest_level = gq_path_pin();
 	EState	   *estate = CreateExecutorState();
 	ExprContext *econtext = GetPerTupleExprContext(estate);
 	IndexInfo  *info = BuildIndexInfo(index);
 	Datum		values[INDEX_MAX_KEYS];
 	bool		nulls[INDEX_MAX_KEYS];
 
-	/* its expressions may call functions that find others by name */
-	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION,
-							 GUC_ACTION_SAVE, true, 0, false);
 	econtext->ecxt_scantuple = slot;
 	info->ii_PredicateState = ExecPrepareQual(info->ii_Predicate, estate);
 	if (ExecQual(info->ii_PredicateState, econtext))
@@ -266,7 +263,7 @@ insert_other_entry(GqGeneration *generation, Relation index, TupleTableSlot *slo
 					 info->ii_Unique ? UNIQUE_CHECK_YES : UNIQUE_CHECK_NO, update, info);
 	}
 	FreeExecutorState(estate);
-	AtEOXact_GUC(true, guc_level);
+	gq_path_unpin(nest_level);
 }
 
 static void

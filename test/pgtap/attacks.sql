@@ -1,7 +1,7 @@
 -- Attacks by names: decoys in the path of the caller, overloads beside our functions,
 -- objects that are there before CREATE EXTENSION, schemas whose names are SQL.
 BEGIN;
-SELECT plan(26);
+SELECT plan(27);
 
 CREATE ROLE gq_victim;
 CREATE ROLE gq_attacker;
@@ -119,6 +119,14 @@ BEGIN
 	END LOOP;
 END
 $$;
+CREATE FUNCTION seen(parent bigint) RETURNS text IMMUTABLE LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM pg_catalog.set_config('gq.seen', pg_catalog.format('%s %s', current_user, pg_catalog.current_setting('search_path')), false);
+	RETURN parent;
+END
+$$;
+REVOKE ALL ON FUNCTION seen(bigint) FROM PUBLIC;
+CREATE INDEX seen_dependencies ON goque.dependencies (seen(parent));
 CREATE FUNCTION pg_temp.seen_in(statement text) RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
 	PERFORM pg_catalog.set_config('gq.seen', 'nothing', false);
@@ -130,6 +138,7 @@ FROM (VALUES
 	($$SELECT HOME.goque_add('as owner', '1'::pg_catalog.jsonb)$$),
 	($$SELECT HOME.goque_fetch('as owner')$$),
 	($$SELECT HOME.goque_complete(ID::pg_catalog.int8)$$)) v(statement);
+SELECT is(pg_temp.seen_in(format('SELECT %1$I.goque_add(''as owner'', after => ARRAY[%1$I.goque_add(''as owner'')])', :'home')), format('went on: %s pg_catalog, pg_temp', current_user), 'A1, A7: as owner: a row of goque.dependencies');
 SET LOCAL ROLE gq_victim;
 SELECT is(pg_temp.under_decoys(format('SELECT %I.goque_add(NULL)', :'home')), '22004 argument "type" must not be null', 'A7: an error in one of them');
 SELECT is(current_user, 'gq_victim', 'A7: leaves nobody with the rights of the owner');
