@@ -44,6 +44,7 @@ OBJS = \
 	src/core/ready_index.o \
 	src/core/claim.o \
 	src/core/claim_commit.o \
+	src/core/notes.o \
 	src/core/output.o \
 	src/core/size.o \
 	src/core/sleep.o \

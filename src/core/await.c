@@ -23,6 +23,7 @@
 #include "utils/timestamp.h"
 
 #include "core/await.h"
+#include "core/notes.h"
 #include "core/sleep.h"
 #include "core/task.h"
 #include "shared/awaited.h"
@@ -114,7 +115,7 @@ gq_await(int64 id, int64 deadline, GqEnd *end)
 
 static int64 *ended;			/* in TopTransactionContext */
 static int	nended;
-static int	room;
+static int64 room;
 static Oid	noted_instance;
 
 void
@@ -123,12 +124,7 @@ gq_await_note(int64 id)
 	if (gq_shared == NULL)
 		return;
 	if (nended == room)
-	{
-		room = Max(32, room * 2);
-		ended = ended == NULL
-			? MemoryContextAlloc(TopTransactionContext, sizeof(int64) * room)
-			: repalloc_huge(ended, sizeof(int64) * room);
-	}
+		ended = gq_notes_grow(ended, &room, sizeof(int64));
 	ended[nended++] = id;
 	noted_instance = gq_instance();
 }

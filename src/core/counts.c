@@ -29,6 +29,7 @@
 #include "utils/memutils.h"
 
 #include "core/counts.h"
+#include "core/notes.h"
 #include "shared/runners.h"
 #include "shared/shmem.h"
 
@@ -46,19 +47,13 @@ typedef struct CountNote
 
 static CountNote *notes;		/* in TopTransactionContext */
 static int	nnotes;
-static int	room;
+static int64 room;
 
 static CountNote *
 append_note(void)
 {
 	if (nnotes == room)
-	{
-		room = Max(16, room * 2);
-		if (notes == NULL)
-			notes = MemoryContextAlloc(TopTransactionContext, room * sizeof(CountNote));
-		else
-			notes = repalloc_huge(notes, (Size) room * sizeof(CountNote));
-	}
+		notes = gq_notes_grow(notes, &room, sizeof(CountNote));
 	return memset(&notes[nnotes++], 0, sizeof(CountNote));
 }
 

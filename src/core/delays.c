@@ -15,6 +15,7 @@
 #include "utils/memutils.h"
 
 #include "core/delays.h"
+#include "core/notes.h"
 #include "shared/shmem.h"
 
 /* how far back a note is looked for that a new one can be added to */
@@ -29,7 +30,7 @@ typedef struct DelayNote
 
 static DelayNote *notes;		/* in TopTransactionContext */
 static int	nnotes;
-static int	room;
+static int64 room;
 
 static DelayNote *
 find_note(const GqSpan *span, int level)
@@ -80,16 +81,6 @@ merge_notes(int level)
 	nnotes = end;
 }
 
-static void
-make_room(void)
-{
-	room = Max(64, room * 2);
-	if (notes == NULL)
-		notes = MemoryContextAlloc(TopTransactionContext, room * sizeof(DelayNote));
-	else
-		notes = repalloc_huge(notes, (Size) room * sizeof(DelayNote));
-}
-
 static DelayNote *
 append_note(int level)
 {
@@ -97,7 +88,7 @@ append_note(int level)
 	{
 		merge_notes(level);
 		if (nnotes > room / 2 || room == 0)
-			make_room();
+			notes = gq_notes_grow(notes, &room, sizeof(DelayNote));
 	}
 	return &notes[nnotes++];
 }

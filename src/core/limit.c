@@ -32,6 +32,7 @@
 #include "core/installation.h"
 #include "core/limit.h"
 #include "core/locks.h"
+#include "core/notes.h"
 #include "shared/shmem.h"
 #include "store/fetch_log.h"
 #include "store/task_ids.h"
@@ -50,7 +51,7 @@ typedef struct RateNote
 
 static RateNote *notes;			/* in TopTransactionContext */
 static int	nnotes;
-static int	room;
+static int64 room;
 
 /* ---- fetches of this transaction ---- */
 
@@ -63,13 +64,7 @@ note_of(GqType *entry, TimestampTz at)
 	if (note != NULL && note->entry == entry && note->level == level && note->at == at)
 		return note;
 	if (nnotes == room)
-	{
-		room = Max(16, room * 2);
-		if (notes == NULL)
-			notes = MemoryContextAlloc(TopTransactionContext, room * sizeof(RateNote));
-		else
-			notes = repalloc_huge(notes, (Size) room * sizeof(RateNote));
-	}
+		notes = gq_notes_grow(notes, &room, sizeof(RateNote));
 	note = &notes[nnotes++];
 	*note = (RateNote)
 	{

@@ -104,20 +104,20 @@ gq_locks_hold(const GqKeyLock *lock)
 static void
 remember(const GqKeyLock *lock)
 {
+	TransactionId taken_by = GetCurrentTransactionId();
+	MemoryContext old = MemoryContextSwitchTo(TopTransactionContext);
 	HeldName	name = name_of(lock);
 	Held	   *held;
 	bool		found;
 
 	if (held_locks == NULL)
 		make_table();
+	/* last: an entry stays, should there be no memory for the rest of it */
 	held = hash_search(held_locks, &name, HASH_ENTER, &found);
-	if (!found)
-	{
-		held->name.bytes = MemoryContextAlloc(TopTransactionContext, name.len);
-		memcpy(held->name.bytes, name.bytes, name.len);
-	}
-	held->taken_by = GetCurrentTransactionId();
-	pfree(name.bytes);
+	held->taken_by = taken_by;
+	if (found)
+		pfree(name.bytes);
+	MemoryContextSwitchTo(old);
 }
 
 bool

@@ -40,6 +40,7 @@
 #include "core/dependency.h"
 #include "core/finish.h"
 #include "core/line.h"
+#include "core/notes.h"
 #include "core/settle.h"
 #include "store/dependencies.h"
 
@@ -73,16 +74,8 @@ copy_text(Datum value)
 static Note *
 append_note(void)
 {
-	if (notes == NULL)
-	{
-		room = 16;
-		notes = MemoryContextAlloc(TopTransactionContext, sizeof(Note) * room);
-	}
-	else if (nnotes == room)
-	{
-		room *= 2;
-		notes = repalloc_huge(notes, sizeof(Note) * room);
-	}
+	if (nnotes == room)
+		notes = gq_notes_grow(notes, &room, sizeof(Note));
 	return memset(&notes[nnotes++], 0, sizeof(Note));
 }
 
@@ -109,13 +102,13 @@ gq_settle_note_line(const GqTask *task)
 		last->number = Min(last->number, task->place);
 		return;
 	}
-	note = append_note();
 	old = MemoryContextSwitchTo(TopTransactionContext);
-	note->line.kind = line.kind;
-	note->line.type = copy_text(line.type);
-	note->line.key = copy_text(line.key);
-	note->number = task->place;
+	line.type = copy_text(line.type);
+	line.key = copy_text(line.key);
 	MemoryContextSwitchTo(old);
+	note = append_note();
+	note->line = line;
+	note->number = task->place;
 }
 
 void

@@ -36,6 +36,7 @@
 #include "core/delays.h"
 #include "core/limit.h"
 #include "core/locks.h"
+#include "core/notes.h"
 #include "core/settle.h"
 #include "core/settings.h"
 #include "core/xact.h"
@@ -77,7 +78,7 @@ typedef struct Notes
 {
 	void	   *items;
 	int			n;
-	int			room;
+	int64		room;
 } Notes;
 
 static Notes ready_notes;
@@ -95,15 +96,7 @@ static void *
 note_append(Notes *notes, Size size)
 {
 	if (notes->n == notes->room)
-	{
-		int			room = Max(16, notes->room * 2);
-
-		if (notes->items == NULL)
-			notes->items = MemoryContextAlloc(TopTransactionContext, room * size);
-		else
-			notes->items = repalloc_huge(notes->items, (Size) room * size);
-		notes->room = room;
-	}
+		notes->items = gq_notes_grow(notes->items, &notes->room, size);
 	return memset((char *) notes->items + (Size) notes->n++ * size, 0, size);
 }
 

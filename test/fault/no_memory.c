@@ -14,6 +14,10 @@
  *
  * no_memory.ask = on: it asks itself, to show that this works.
  *
+ * no_memory.refuse_after = n: from the beginning of the next subtransaction on,
+ * TopTransactionContext gives n pieces of memory more, and then none, by an
+ * error, until the subtransaction ends.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -49,6 +53,8 @@ typedef struct State
 
 static State *state;			/* that of the copy that was loaded first */
 static bool ask;
+static int	refuse_after = -1;		/* -1: as much as there is */
+static int	left;
 
 static void
 refuse(void)
@@ -101,6 +107,70 @@ give_back(MemoryContext context)
 		give_back(child);
 }
 
+/* ---- an error in the middle of a transaction ---- */
+
+static const MemoryContextMethods *top_own;
+static MemoryContextMethods top_methods;
+
+static void
+count_down(void)
+{
+	if (left-- > 0)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_OUT_OF_MEMORY),
+			 errmsg("out of memory"),
+			 errdetail("no_memory.refuse_after is %d.", refuse_after)));
+}
+
+#if PG_VERSION_NUM >= 170000
+static void *
+count_alloc(MemoryContext context, Size size, int flags)
+{
+	count_down();
+	return top_own->alloc(context, size, flags);
+}
+#else
+static void *
+count_alloc(MemoryContext context, Size size)
+{
+	count_down();
+	return top_own->alloc(context, size);
+}
+#endif
+
+#if PG_VERSION_NUM < 160000
+static void *
+count_realloc(MemoryContext context, void *pointer, Size size)
+{
+	count_down();
+	return top_own->realloc(context, pointer, size);
+}
+#endif
+
+static void
+count_from_here(void)
+{
+	if (refuse_after < 0 || top_own != NULL)
+		return;
+	left = refuse_after;
+	top_own = TopTransactionContext->methods;
+	memcpy(&top_methods, top_own, sizeof(MemoryContextMethods));
+	top_methods.alloc = count_alloc;
+#if PG_VERSION_NUM < 160000		/* later ones find realloc by the piece */
+	top_methods.realloc = count_realloc;
+#endif
+	TopTransactionContext->methods = &top_methods;
+}
+
+static void
+count_no_more(void)
+{
+	if (top_own != NULL)
+		TopTransactionContext->methods = top_own;
+	top_own = NULL;
+}
+
 /* ---- callbacks ---- */
 
 static bool
@@ -129,8 +199,13 @@ end(XactEvent event, void *arg)
 static void
 begin_sub(SubXactEvent event, SubTransactionId mine, SubTransactionId parent, void *arg)
 {
-	if (event == SUBXACT_EVENT_COMMIT_SUB || event == SUBXACT_EVENT_ABORT_SUB)
+	if (event == SUBXACT_EVENT_START_SUB)
+		count_from_here();
+	else if (event == SUBXACT_EVENT_COMMIT_SUB || event == SUBXACT_EVENT_ABORT_SUB)
+	{
+		count_no_more();
 		take_away(TopMemoryContext);
+	}
 }
 
 static void
@@ -156,6 +231,8 @@ _PG_init(void)
 	state = *shared;
 	DefineCustomBoolVariable("no_memory.ask", "Asks for memory where nobody gets any.", NULL,
 							 &ask, false, PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("no_memory.refuse_after", "Pieces of memory that a subtransaction gets.", NULL,
+							&refuse_after, -1, -1, PG_INT32_MAX, PGC_SUSET, 0, NULL, NULL, NULL);
 	RegisterXactCallback(begin, NULL);
 	RegisterSubXactCallback(begin_sub, NULL);
 }

@@ -58,7 +58,7 @@ for my $end ('COMMIT', 'ROLLBACK')
 {
 	$s->query(q{SELECT goque_add(t) FROM unnest('{q,q,limited}'::text[]) t});
 	$s->query(q{BEGIN; SELECT goque_add('p') FROM generate_series(1, 100) \g /dev/null
-		SELECT goque_add('p', external_id => 'p', ordering_key => 'k', delay => '1 h') \g /dev/null
+		SELECT goque_add('p', external_id => 'p', ordering_key => 'k', delay => '1 h', on_conflict => 'skip') \g /dev/null
 		SELECT goque_complete(id, token) FROM goque_fetch('q') \g /dev/null
 		SELECT count(*) FROM goque_fetch('limited') \g /dev/null
 		SELECT goque_cancel(goque_add('p')) \g /dev/null
@@ -78,6 +78,47 @@ $s->query(q{SELECT count(*) FROM goque_fetch('left')});
 $_->quit for $s, @waiters;
 GoqueNode::wait_until($node, q{SELECT status = 'error' FROM goque.tasks WHERE type = 'left'});
 alive('a session that leaves its lease');
+
+# A transaction goes on after "out of memory" in a savepoint, wherever that was.
+my $savepoints = $node->safe_psql('postgres', <<'SQL');
+SELECT goque_configure('limits', max_running => 1000, rate_limit => 100000, rate_period => '1 min') \g /dev/null
+SET client_min_messages = error;
+CREATE FUNCTION pg_temp.work() RETURNS void LANGUAGE plpgsql AS $$
+DECLARE parent bigint;
+BEGIN
+	FOR i IN 1..20 LOOP
+		PERFORM goque_add('limits', external_id => gen_random_uuid()::text, ordering_key => (i % 7)::text);
+		PERFORM goque_add('type ' || i, delay => format('%s h', i * i)::interval);
+		parent := goque_add('parents');
+		PERFORM goque_add('children', after => ARRAY[parent]);
+		PERFORM goque_complete(id, token) FROM goque_fetch('limits');
+		PERFORM goque_cancel(parent);
+	END LOOP;
+END $$;
+CREATE FUNCTION pg_temp.try() RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM pg_temp.work();
+	RETURN true;
+EXCEPTION WHEN out_of_memory THEN
+	RETURN false;
+END $$;
+DO $$
+DECLARE n int := 0;
+BEGIN
+	LOOP
+		PERFORM set_config('no_memory.refuse_after', n::text, true);
+		EXIT WHEN pg_temp.try();
+		PERFORM set_config('no_memory.refuse_after', '-1', true);
+		PERFORM pg_temp.work();
+		n := n + CASE WHEN n < 60 THEN 1 ELSE 1 + n / 8 END;
+		COMMIT;
+	END LOOP;
+	PERFORM set_config('gq.refused', n::text, false);
+END $$;
+SELECT current_setting('gq.refused')::int > 60;
+SQL
+is($savepoints, 't', 'errors in savepoints, at one allocation after the other');
+alive('a server whose transactions go on after them');
 
 # and where somebody asks, it is seen
 $node->psql('postgres', 'SET no_memory.ask = on');
