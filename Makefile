@@ -67,7 +67,7 @@ OBJS = \
 	src/core/installation.o \
 	src/core/processor.o \
 	src/core/running.o \
-	src/core/process.o \
+	src/core/processor_duty.o \
 	src/core/home.o \
 	src/core/cron.o \
 	src/core/cron_next.o \
@@ -90,7 +90,7 @@ OBJS = \
 	src/store/ring.o \
 	src/store/places.o \
 	src/store/sequence.o \
-	src/store/home.o \
+	src/store/installation.o \
 	src/store/schedules.o \
 	src/store/task_row.o \
 	src/store/row_lock.o \

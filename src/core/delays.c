@@ -116,12 +116,6 @@ gq_delays_note(GqType *entry, TimestampTz at, TimestampTz told, int n)
 	note->delay = delay;
 }
 
-static int
-compare_types(const void *a, const void *b)
-{
-	return ((const GqDelay *) a)->span.type - ((const GqDelay *) b)->span.type;
-}
-
 GqDelay *
 gq_delays_known(int *n)
 {
@@ -136,7 +130,7 @@ gq_delays_known(int *n)
 	known = repalloc_huge(known, sizeof(GqDelay) * ((Size) *n + nnotes));
 	for (int i = 0; i < nnotes; i++)
 		known[(*n)++] = notes[i].delay;
-	qsort(known, *n, sizeof(GqDelay), compare_types);
+	gq_delays_sort(known, *n);
 	return known;
 }
 

@@ -13,7 +13,8 @@
 /* n tasks (or -n less) wait until `at` since they were told so at `told`. */
 extern void gq_delays_note(GqType *entry, TimestampTz at, TimestampTz told, int n);
 
-/* The delays of all types of this database, own notes included; sorted by type. */
+/* The delays of all types, of other databases too, and what this transaction has
+ * noted; sorted by type.  Palloc'd. */
 extern GqDelay *gq_delays_known(int *n);
 
 /* For core/xact.c. */

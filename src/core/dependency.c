@@ -35,6 +35,8 @@
 #include "core/status.h"
 #include "store/dependencies.h"
 #include "store/prepared.h"
+#include "store/row_lock.h"
+#include "store/task_ids.h"
 
 #define PARENTS_SURVEYED 100000
 
@@ -135,15 +137,6 @@ gq_dependency_survey(void)
 
 /* ---- what was asked for ---- */
 
-static int
-compare_ids(const void *a, const void *b)
-{
-	int64		x = *(const int64 *) a;
-	int64		y = *(const int64 *) b;
-
-	return x < y ? -1 : x > y ? 1 : 0;
-}
-
 GqParents *
 gq_parents_of(Datum array)
 {
@@ -159,7 +152,7 @@ gq_parents_of(Datum array)
 	parents->live = palloc(sizeof(int64) * Max(n, 1));
 	for (int i = 0; i < n; i++)
 		parents->ids[i] = nulls[i] ? 0 : DatumGetInt64(elements[i]);
-	qsort(parents->ids, n, sizeof(int64), compare_ids);
+	qsort(parents->ids, n, sizeof(int64), gq_compare_ids);
 	for (int i = 0; i < n; i++)
 		if (i == 0 || parents->ids[i] != parents->ids[parents->n - 1])
 			parents->ids[parents->n++] = parents->ids[i];

@@ -28,7 +28,7 @@
 #include "core/home.h"
 #include "core/xact.h"
 #include "store/handlers.h"
-#include "store/home.h"
+#include "store/installation.h"
 #include "store/schedules.h"
 
 const char *

@@ -236,7 +236,7 @@ notice_changes(void)
 const GqSettings *
 gq_settings(const char *type)
 {
-	Oid			relid = gq_relid_settings();
+	Oid			relid = gq_relid(GQ_REL_SETTINGS);
 	CacheEntry *entry;
 	GqSettings	settings;
 
@@ -263,7 +263,7 @@ gq_settings_default_retention(void)
 void
 gq_settings_changed(void)
 {
-	CacheInvalidateRelcacheByRelid(gq_relid_settings());
+	CacheInvalidateRelcacheByRelid(gq_relid(GQ_REL_SETTINGS));
 }
 
 void

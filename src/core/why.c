@@ -40,6 +40,7 @@
 #include "shared/wait_lines.h"
 #include "store/row_lock.h"
 #include "store/settings.h"
+#include "store/task_ids.h"
 
 #define FETCHED_LATELY (60 * USECS_PER_SEC)
 #define MAX_LISTED 10			/* tasks by their numbers */
@@ -242,22 +243,13 @@ why_expired(const GqTask *task)
 						 "), goque_retry(" INT64_FORMAT ");", task->id, task->id));
 }
 
-static int
-compare_ids(const void *a, const void *b)
-{
-	int64		x = *(const int64 *) a;
-	int64		y = *(const int64 *) b;
-
-	return (x > y) - (x < y);
-}
-
 /* The smallest first. */
 static char *
 list_ids(int64 *ids, int64 n)
 {
 	StringInfoData list;
 
-	qsort(ids, n, sizeof(int64), compare_ids);
+	qsort(ids, n, sizeof(int64), gq_compare_ids);
 	initStringInfo(&list);
 	for (int64 i = 0; i < Min(n, MAX_LISTED); i++)
 		appendStringInfo(&list, "%s" INT64_FORMAT, i > 0 ? ", " : "", ids[i]);

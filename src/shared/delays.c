@@ -104,6 +104,12 @@ compare_types(const void *a, const void *b)
 	return ((const GqDelay *) a)->span.type - ((const GqDelay *) b)->span.type;
 }
 
+void
+gq_delays_sort(GqDelay *delays_of_types, int n)
+{
+	qsort(delays_of_types, n, sizeof(GqDelay), compare_types);
+}
+
 GqDelay *
 gq_delays_copy(int *n)
 {
@@ -117,7 +123,7 @@ gq_delays_copy(int *n)
 	while ((delay = hash_seq_search(&status)) != NULL)
 		copies[(*n)++] = *delay;
 	LWLockRelease(gq_shared->delays_lock);
-	qsort(copies, *n, sizeof(GqDelay), compare_types);
+	gq_delays_sort(copies, *n);
 	return copies;
 }
 

@@ -64,6 +64,9 @@ extern void gq_delays_add(GqType *entry, const GqDelay *delay);
 /* Copies of all of them, palloc'd; sorted by type. */
 extern GqDelay *gq_delays_copy(int *n);
 
+/* By their types. */
+extern void gq_delays_sort(GqDelay *delays, int n);
+
 /* Of a type that is given back. */
 extern void gq_delays_forget(GqType *entry);
 

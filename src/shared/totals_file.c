@@ -205,9 +205,17 @@ write_file(const Header *header, const Contents *contents)
 	ok = fwrite(header, sizeof(*header), 1, file) == 1 &&
 		fwrite(contents->records, sizeof(Record), header->nrecords, file) == header->nrecords &&
 		fwrite(contents->delays, sizeof(GqDelay), header->ndelays, file) == header->ndelays;
+	if (!ok)
+	{
+		int			save_errno = errno; /* for the message */
+
+		FreeFile(file);
+		errno = save_errno;
+		return false;
+	}
 	if (FreeFile(file) != 0)
-		ok = false;
-	return ok && durable_rename(TOTALS_TMP_FILE, TOTALS_FILE, LOG) == 0;
+		return false;
+	return durable_rename(TOTALS_TMP_FILE, TOTALS_FILE, LOG) == 0;
 }
 
 static void

@@ -65,11 +65,12 @@ gq_fetch_log_scan(const char *type, TimestampTz since, void (*fn) (TimestampTz a
 	Relation	index = index_open(gq_relid(GQ_REL_FETCH_LOG_PKEY), AccessShareLock);
 	SnapshotData dirty;
 	TupleTableSlot *slot = table_slot_create(rel, NULL);
-	IndexScanDesc scan = gq_index_beginscan(rel, index, &dirty, 2);
+	IndexScanDesc scan;
 	ScanKeyData keys[2];
 
 	/* what is not committed yet, or prepared, counts too */
 	InitDirtySnapshot(dirty);
+	scan = gq_index_beginscan(rel, index, &dirty, 2);
 	ScanKeyEntryInitialize(&keys[0], 0, ATT_TYPE, BTEqualStrategyNumber, TEXTOID, C_COLLATION_OID,
 						   F_TEXTEQ, CStringGetTextDatum(type));
 	ScanKeyEntryInitialize(&keys[1], 0, ATT_FETCHED_AT, BTGreaterStrategyNumber, TIMESTAMPTZOID,

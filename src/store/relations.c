@@ -149,12 +149,6 @@ gq_instance(void)
 	return look_up_part(0, GQ_PART_TABLE, true);
 }
 
-Oid
-gq_relid_settings(void)
-{
-	return gq_relid(GQ_REL_SETTINGS);
-}
-
 /*
  * Rows are read and written by the numbers of their columns: those of another
  * version's table would be taken for what they are not.

@@ -50,7 +50,6 @@ extern Oid	gq_relid_generation(int generation, GqGenerationPart part);
 /* OID of goque.tasks_0, which names this installation of the extension in this
  * database; InvalidOid: it is not installed. */
 extern Oid	gq_instance(void);
-extern Oid	gq_relid_settings(void);
 
 /* As table_open; 55000 if the table is one of another version. */
 extern Relation gq_table_open(GqRelation relation, LOCKMODE lockmode);

@@ -103,25 +103,37 @@ gq_row_is_own(TupleTableSlot *slot)
 	return TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(&header));
 }
 
-/* The top of an open transaction of others. */
+/* The transaction itself, if it is open and another one's. */
 static TransactionId
-open_transaction(TransactionId xid)
+open_of_others(TransactionId xid)
 {
 	if (!TransactionIdIsValid(xid) || TransactionIdIsCurrentTransactionId(xid) ||
 		!TransactionIdIsInProgress(xid))
 		return InvalidTransactionId;
-	return SubTransGetTopmostTransaction(xid);
+	return xid;
+}
+
+static TransactionId
+top_of(TransactionId xid)
+{
+	return TransactionIdIsValid(xid) ? SubTransGetTopmostTransaction(xid) : InvalidTransactionId;
 }
 
 TransactionId
-gq_row_changed_by(TupleTableSlot *slot)
+gq_row_updater(TupleTableSlot *slot)
 {
 	HeapTupleHeaderData header;
 
 	read_header(slot, &header);
 	if ((header.t_infomask & HEAP_XMAX_INVALID) || HEAP_XMAX_IS_LOCKED_ONLY(header.t_infomask))
 		return InvalidTransactionId;
-	return open_transaction(HeapTupleHeaderGetUpdateXid(&header));
+	return open_of_others(HeapTupleHeaderGetUpdateXid(&header));
+}
+
+TransactionId
+gq_row_changed_by(TupleTableSlot *slot)
+{
+	return top_of(gq_row_updater(slot));
 }
 
 TransactionId
@@ -133,5 +145,5 @@ gq_row_locked_by(TupleTableSlot *slot)
 	if ((header.t_infomask & (HEAP_XMAX_INVALID | HEAP_XMAX_IS_MULTI)) ||
 		!HEAP_XMAX_IS_LOCKED_ONLY(header.t_infomask))
 		return InvalidTransactionId;
-	return open_transaction(HeapTupleHeaderGetRawXmax(&header));
+	return top_of(open_of_others(HeapTupleHeaderGetRawXmax(&header)));
 }

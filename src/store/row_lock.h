@@ -28,7 +28,8 @@ extern bool gq_row_is_held(TupleTableSlot *slot);
 extern bool gq_row_is_own(TupleTableSlot *slot);
 
 /* The other transaction that is changing the version, or has locked it, and has
- * not ended; 0: none. */
+ * not ended; 0: none.  The first may be a subtransaction. */
+extern TransactionId gq_row_updater(TupleTableSlot *slot);
 extern TransactionId gq_row_changed_by(TupleTableSlot *slot);
 extern TransactionId gq_row_locked_by(TupleTableSlot *slot);
 

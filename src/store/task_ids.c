@@ -124,8 +124,8 @@ search_generation(Search *search, int number, Snapshot snapshot)
 	gq_generation_close(generation);
 }
 
-static int
-compare_ids(const void *a, const void *b)
+int
+gq_compare_ids(const void *a, const void *b)
 {
 	int64		x = *(const int64 *) a;
 	int64		y = *(const int64 *) b;
@@ -142,7 +142,7 @@ search_all(Search *search)
 		if (!gq_generation_is_void(g))
 			search_generation(search, g, snapshot);
 	UnregisterSnapshot(snapshot);
-	qsort(search->ids, search->n, sizeof(int64), compare_ids);
+	qsort(search->ids, search->n, sizeof(int64), gq_compare_ids);
 }
 
 int64 *
@@ -167,7 +167,7 @@ search_uncommitted(Search *search)
 	for (int g = 0; g < GQ_GENERATIONS; g++)
 		if (!gq_generation_is_void(g))
 			search_generation(search, g, &dirty);
-	qsort(search->ids, search->n, sizeof(int64), compare_ids);
+	qsort(search->ids, search->n, sizeof(int64), gq_compare_ids);
 }
 
 int64
@@ -251,7 +251,7 @@ gq_task_ids_expired(TimestampTz now, int64 max, int64 *n, TimestampTz *next)
 		if (!gq_generation_is_void(g))
 			search_expired(&search, g, snapshot, now, max, next);
 	UnregisterSnapshot(snapshot);
-	qsort(search.ids, search.n, sizeof(int64), compare_ids);
+	qsort(search.ids, search.n, sizeof(int64), gq_compare_ids);
 	*n = search.n;
 	return search.ids;
 }

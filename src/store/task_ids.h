@@ -15,15 +15,18 @@
 extern int64 *gq_task_ids(const char *type, GqStatus status, const char *error_like,
 						  int64 max, int64 *n);
 
-/* Tasks in processing whose lease ended by `now`; type NULL: of every type. */
 /* How many tasks of a type are in processing; or may be about to be, since some
  * transaction is changing them. */
 extern int64 gq_tasks_processing(const char *type);
 
+/* Tasks in processing whose lease ended by `now`; type NULL: of every type. */
 extern int64 *gq_task_ids_lease_over(const char *type, TimestampTz now, int64 *n);
 
 /* Waiting tasks that expired by `now`, at most `max`; `next`: when the next one
  * will (DT_NOEND: none). */
 extern int64 *gq_task_ids_expired(TimestampTz now, int64 max, int64 *n, TimestampTz *next);
+
+/* For qsort: the smallest id first. */
+extern int	gq_compare_ids(const void *a, const void *b);
 
 #endif							/* GOQUE_STORE_TASK_IDS_H */

@@ -20,7 +20,6 @@
 #include "miscadmin.h"
 #include "storage/bufmgr.h"
 #include "storage/lmgr.h"
-#include "storage/procarray.h"
 #include "utils/fmgroids.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
@@ -368,23 +367,4 @@ gq_row_delete(GqGeneration *generation, TupleTableSlot *slot, Snapshot crosschec
 	CheckCmdReplicaIdentity(generation->table, CMD_DELETE);
 	return gq_table_tuple_delete(generation->table, &slot->tts_tid, GetCurrentCommandId(true),
 								 crosscheck, wait, &tmfd);
-}
-
-TransactionId
-gq_row_updater(TupleTableSlot *slot)
-{
-	BufferHeapTupleTableSlot *row = (BufferHeapTupleTableSlot *) slot;
-	TransactionId xid = InvalidTransactionId;
-	HeapTupleHeader header;
-
-	Assert(TTS_IS_BUFFERTUPLE(slot));
-	LockBuffer(row->buffer, BUFFER_LOCK_SHARE);
-	header = row->base.tuple->t_data;
-	if (!(header->t_infomask & HEAP_XMAX_INVALID) && !HEAP_XMAX_IS_LOCKED_ONLY(header->t_infomask))
-		xid = HeapTupleHeaderGetUpdateXid(header);
-	LockBuffer(row->buffer, BUFFER_LOCK_UNLOCK);
-	if (!TransactionIdIsValid(xid) || TransactionIdIsCurrentTransactionId(xid) ||
-		!TransactionIdIsInProgress(xid))
-		return InvalidTransactionId;
-	return xid;
 }

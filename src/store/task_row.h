@@ -77,10 +77,6 @@ extern TM_Result gq_row_delete(GqGeneration *generation, TupleTableSlot *slot,
 /* Add rows (virtual slots of the table's descriptor) to an open generation. */
 extern void gq_row_insert(GqGeneration *generation, TupleTableSlot **slots, int n);
 
-/* The transaction that is changing the row version in a search's slot right now,
- * if it is another one's; else InvalidTransactionId. */
-extern TransactionId gq_row_updater(TupleTableSlot *slot);
-
 extern TupleTableSlot *gq_row_virtual_slot(GqGeneration *generation);
 
 extern int64 gq_row_next_id(void);

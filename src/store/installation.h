@@ -1,15 +1,14 @@
 /*-------------------------------------------------------------------------
  *
- * home.h
- *	  What tells this installation of goque from all others, and the rows that
- *	  say which one they were made in.
+ * installation.h
+ *	  What tells this installation of goque from all others.
  *
  *-------------------------------------------------------------------------
  */
-#ifndef GOQUE_STORE_HOME_H
-#define GOQUE_STORE_HOME_H
+#ifndef GOQUE_STORE_INSTALLATION_H
+#define GOQUE_STORE_INSTALLATION_H
 
 /* The random number that CREATE EXTENSION drew here. */
 extern int64 gq_installation_number(void);
 
-#endif							/* GOQUE_STORE_HOME_H */
+#endif							/* GOQUE_STORE_INSTALLATION_H */

@@ -1,13 +1,13 @@
 /*-------------------------------------------------------------------------
  *
- * home.c
+ * installation.c
  *	  What tells this installation of goque from all others.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
-#include "store/home.h"
+#include "store/installation.h"
 #include "store/relations.h"
 #include "store/sequence.h"
 

@@ -1,6 +1,6 @@
 /*-------------------------------------------------------------------------
  *
- * process.c
+ * processor_duty.c
  *	  The keeper's part in processors: which may run, and is there work?
  *
  * Work that comes while a processor is known is noticed by the commit that brings
