@@ -236,6 +236,8 @@ pass('goque.health says that no worker slot is free');
 $node->wait_for_log(qr/WARNING:  no background worker is free for goque/, $log);
 is(warnings_in_log($log), '1', '... and one line of the log');
 is($s->query("SELECT status FROM goque.tasks WHERE id = $id"), 'processing', 'nobody heals');
+like($s->query("SELECT reason, detail, hint FROM goque_why($id)"),
+	qr/^lease_over\|.*: no background worker could be started for it since .*\|.*raise max_worker_processes/, '... and goque_why says why');
 is($s->query('SELECT goque_heal()'), '1', 'by hand it works');
 $s->quit;
 

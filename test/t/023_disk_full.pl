@@ -70,6 +70,9 @@ is($s->query($GoqueNode::WRONG_STATS), '', 'stats equal a count');
 # The keeper tries, and says so once.
 GoqueNode::wait_until($node, q{SELECT detail ~ ', [2-9] failures up to' FROM goque.health WHERE check_name = 'healer_alive'});
 pass('goque.health says that the keeper fails, again and again');
+GoqueNode::wait_until($node, q{SELECT reason = 'lease_over' AND detail ~ ': it failed [0-9]+ times, the last time at .' AND hint ~ 'server log'
+	FROM goque_why((SELECT min(id) FROM goque.tasks WHERE type = 'late'))});
+pass('... and so does goque_why');
 $node->wait_for_log(qr/keeper 53100 ERROR:  .*No space left on device/, $log);
 pass('... and the log says why');
 GoqueNode::wait_until($node, q{SELECT NOT EXISTS (SELECT FROM goque_fetch_any(NULL, 100) f WHERE NOT goque_complete(id, token)) AND count(*) = 3000
