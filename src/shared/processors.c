@@ -149,6 +149,8 @@ gq_processors_end(Oid database)
 		p->database = InvalidOid;
 		p->entry = NULL;
 		pg_atomic_write_u32(&p->work, 0);
+		/* the place that was kept for it is for others now */
+		gq_runner_wake_launcher();
 	}
 	LWLockRelease(gq_shared->runners_lock);
 }

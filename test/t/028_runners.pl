@@ -137,6 +137,27 @@ pass('where there is no other type, it has all places');
 let_go($_) for 1 .. 4;
 GoqueNode::wait_until($node, q{SELECT count(*) FROM goque.tasks WHERE type = 'slow' AND status <> 'done'}, '0');
 
+# ---- starts and stops: each leaves its slot and its place ----
+
+my $rounds = $ENV{GOQUE_STARTS} || 100;
+$s->query(q{CREATE TABLE starts (pid int, at timestamptz);
+	CREATE FUNCTION once(p jsonb) RETURNS void LANGUAGE sql AS 'INSERT INTO starts SELECT pid, backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()';
+	SELECT goque_register_processor('once', 'once', idle_timeout => '0')});
+is($s->query(qq{DO \$\$ BEGIN
+	FOR i IN 1 .. $rounds LOOP
+		PERFORM goque_add('once'); COMMIT;
+		WHILE (SELECT count(*) FROM starts) < i OR (SELECT running FROM goque.processors WHERE type = 'once') > 0 LOOP
+			COMMIT; PERFORM pg_sleep(0.002);
+		END LOOP;
+	END LOOP; END \$\$}), '', "a process is started and leaves, $rounds times");
+is($s->query('SELECT count(*), count(DISTINCT (pid, at)) FROM starts'), "$rounds|$rounds", '... one after the other');
+$s->query(q{SELECT goque_unregister_processor('once')});
+add_slow($_) for 1 .. 4;
+running(3);
+pass('... and all places are there still');
+let_go($_) for 1 .. 4;
+GoqueNode::wait_until($node, q{SELECT count(*) FROM goque.tasks WHERE type = 'slow' AND status <> 'done'}, '0');
+
 # ---- DROP FUNCTION while it runs (F34) ----
 
 add_slow(6);
