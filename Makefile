@@ -35,7 +35,9 @@ OBJS = \
 	src/api/monitor.o \
 	src/api/processing_path.o \
 	src/api/why.o \
+	src/core/start.o \
 	src/core/task.o \
+	src/core/unsettled.o \
 	src/core/status.o \
 	src/core/settings.o \
 	src/core/backoff.o \

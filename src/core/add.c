@@ -33,6 +33,7 @@
 #include "core/replace.h"
 #include "core/settle.h"
 #include "core/unique.h"
+#include "core/unsettled.h"
 #include "core/xact.h"
 #include "shared/shmem.h"
 #include "store/dependencies.h"
@@ -274,7 +275,7 @@ link_to_parents(const GqAddOptions *options, const GqNewTask *tasks, int n)
 	pfree(ids);
 	/* whoever ended one just now may not have seen us */
 	for (int i = 0; i < parents->nlive; i++)
-		gq_settle_note_task(parents->live[i], 0, true);
+		gq_unsettled_task(parents->live[i], 0, true);
 }
 
 static void

@@ -31,7 +31,8 @@
 #include "core/dependency.h"
 #include "core/finish.h"
 #include "core/line.h"
-#include "core/settle.h"
+#include "core/start.h"
+#include "core/unsettled.h"
 #include "store/dependencies.h"
 
 typedef struct Look
@@ -131,9 +132,9 @@ start_if_free(const GqTask *task)
 	if (gq_dependencies_any(task->id))
 		return;
 	if (task->place != 0)
-		gq_settle_note_line(task);
+		gq_unsettled_line(task);
 	else
-		(void) gq_settle_start(task->id);
+		(void) gq_start(task->id);
 }
 
 static void

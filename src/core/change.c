@@ -40,6 +40,7 @@
 #include "core/line.h"
 #include "core/processing_map.h"
 #include "core/settle.h"
+#include "core/unsettled.h"
 #include "core/xact.h"
 #include "shared/databases.h"
 #include "shared/leases.h"
@@ -172,9 +173,9 @@ note_change(int from, int to, const GqTask *task, const GqDecision *decision)
 		gq_await_note(task->id);
 	note_totals(entry, decision->totals);
 	if (leaves_line(task, decision, status))
-		gq_settle_note_line(task);
+		gq_unsettled_line(task);
 	if (ends_for_others(task, decision, status, entry))
-		gq_settle_note_task(task->id, status, false);
+		gq_unsettled_task(task->id, status, false);
 }
 
 static Snapshot
@@ -371,18 +372,18 @@ change_guarded(int64 id, GqDecide decide, void *arg)
 	MemoryContext context = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
 	Manner		manner = {.wait = false,.guarded = true};
-	int64		mark = gq_settle_mark();
+	int64		mark = gq_unsettled_mark();
 	GqOutcome	outcome;
 
 	BeginInternalSubTransaction(NULL);
 	MemoryContextSwitchTo(context);
 	outcome = change_alone(id, manner, decide, arg);
-	if (outcome == GQ_CHANGED && gq_settle_is_complete(mark))
+	if (outcome == GQ_CHANGED && !gq_unsettled_any(mark, true))
 		ReleaseCurrentSubTransaction();
 	else
 	{
 		RollbackAndReleaseCurrentSubTransaction();
-		gq_settle_reset(mark);
+		gq_unsettled_reset(mark);
 		if (outcome == GQ_CHANGED)
 			outcome = GQ_BUSY;
 	}

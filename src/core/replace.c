@@ -18,7 +18,7 @@
 #include "core/finish.h"
 #include "core/line.h"
 #include "core/replace.h"
-#include "core/settle.h"
+#include "core/unsettled.h"
 #include "store/dependencies.h"
 
 typedef struct Replacement
@@ -163,5 +163,5 @@ gq_replace_finish(const GqAddOptions *options, const GqNewTask *task)
 		(void) change(task->id, decide_join, &replacement);
 	if (parents != NULL && parents->ended != 0)
 		(void) gq_cancel_pending(task->id, gq_parents_reason(parents->ended, parents->ended_as));
-	gq_settle_note_task(task->id, 0, false);
+	gq_unsettled_task(task->id, 0, false);
 }

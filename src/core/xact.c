@@ -39,6 +39,7 @@
 #include "core/notes.h"
 #include "core/settle.h"
 #include "core/settings.h"
+#include "core/unsettled.h"
 #include "core/xact.h"
 #include "guc.h"
 #include "shared/cells.h"
@@ -368,7 +369,7 @@ forget_notes(void)
 	gq_limit_forget();
 	gq_delays_forget_notes();
 	gq_locks_forget();
-	gq_settle_forget();
+	gq_unsettled_forget();
 }
 
 /* What the prepared transaction's end may make claimable, by either end. */
