@@ -28,6 +28,7 @@
 #include "guc.h"
 #include "shared/leases.h"
 #include "store/dependencies.h"
+#include "store/row_lock.h"
 
 /* what the decisions need to know, and what they found */
 typedef struct Request
@@ -454,8 +455,10 @@ decide_heal(const GqTask *task, GqDecision *decision, void *arg)
 							 gq_lease_extended(gq_instance(), task->id, task->token));
 	else if (GqStatusIsTerminal(task->status))
 		request->until = DT_NOEND;
-	else						/* perhaps it is being claimed right now */
+	else if (gq_row_may_be_changed(task->slot)) /* claimed right now, perhaps */
 		request->until = gq_time_add(request->now, gq_heal_interval * INT64CONST(1000));
+	else						/* the claim was prepared, and rolled back */
+		request->until = DT_NOEND;
 	if (request->until > request->now)
 		return false;
 	if (request->message == NULL)

@@ -119,15 +119,32 @@ top_of(TransactionId xid)
 	return TransactionIdIsValid(xid) ? SubTransGetTopmostTransaction(xid) : InvalidTransactionId;
 }
 
-TransactionId
-gq_row_updater(TupleTableSlot *slot)
+/* Of whoever changed the version, whatever became of that. */
+static TransactionId
+update_xid(TupleTableSlot *slot)
 {
 	HeapTupleHeaderData header;
 
 	read_header(slot, &header);
 	if ((header.t_infomask & HEAP_XMAX_INVALID) || HEAP_XMAX_IS_LOCKED_ONLY(header.t_infomask))
 		return InvalidTransactionId;
-	return open_of_others(HeapTupleHeaderGetUpdateXid(&header));
+	return HeapTupleHeaderGetUpdateXid(&header);
+}
+
+TransactionId
+gq_row_updater(TupleTableSlot *slot)
+{
+	return open_of_others(update_xid(slot));
+}
+
+bool
+gq_row_may_be_changed(TupleTableSlot *slot)
+{
+	TransactionId xid = update_xid(slot);
+
+	/* in this order: it may end in between */
+	return TransactionIdIsValid(xid) && !TransactionIdIsCurrentTransactionId(xid) &&
+		(TransactionIdIsInProgress(xid) || TransactionIdDidCommit(xid));
 }
 
 TransactionId

@@ -33,4 +33,8 @@ extern TransactionId gq_row_updater(TupleTableSlot *slot);
 extern TransactionId gq_row_changed_by(TupleTableSlot *slot);
 extern TransactionId gq_row_locked_by(TupleTableSlot *slot);
 
+/* Is another transaction changing the version, or has one that the snapshot does not
+ * see? */
+extern bool gq_row_may_be_changed(TupleTableSlot *slot);
+
 #endif							/* GOQUE_STORE_ROW_LOCK_H */

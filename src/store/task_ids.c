@@ -11,13 +11,9 @@
 #include "postgres.h"
 
 #include "access/nbtree.h"
-#include "access/htup_details.h"
-#include "access/transam.h"
-#include "access/xact.h"
 #include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
-#include "storage/procarray.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/memutils.h"
@@ -26,6 +22,7 @@
 
 #include "compat.h"
 #include "store/ring.h"
+#include "store/row_lock.h"
 #include "store/task_ids.h"
 
 typedef struct Search
@@ -58,26 +55,12 @@ append_id(Search *search, int64 id)
 }
 
 static bool
-is_being_changed(TupleTableSlot *slot)
-{
-	HeapTupleHeader header = ExecFetchSlotHeapTuple(slot, false, NULL)->t_data;
-	TransactionId xid;
-
-	if ((header->t_infomask & HEAP_XMAX_INVALID) || HEAP_XMAX_IS_LOCKED_ONLY(header->t_infomask))
-		return false;
-	xid = HeapTupleHeaderGetUpdateXid(header);
-	/* or somebody did, whom the snapshot does not see */
-	return !TransactionIdIsCurrentTransactionId(xid) &&
-		(TransactionIdIsInProgress(xid) || TransactionIdDidCommit(xid));
-}
-
-static bool
 matches(const Search *search, TupleTableSlot *slot)
 {
 	bool		isnull;
 	Datum		value;
 
-	if (search->or_changing && is_being_changed(slot))
+	if (search->or_changing && gq_row_may_be_changed(slot))
 		return true;
 	if (search->status != 0 &&
 		DatumGetInt16(slot_getattr(slot, GQ_ATT_STATUS, &isnull)) != search->status)

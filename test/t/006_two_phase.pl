@@ -104,6 +104,13 @@ prepare('over', q{SELECT token FROM goque_fetch('o', lease => '1 ms')});
 $s->query(q{COMMIT PREPARED 'over'});
 is($s->query(q{SELECT goque_heal()}), '1', 'goque_heal ends a lease that was prepared');
 
+# ... and one that is rolled back, and that nobody else takes
+$id = $s->query(q{SELECT goque_add('r')});
+prepare('back', q{SELECT token FROM goque_fetch('r', lease => '1 ms')});
+$s->query(q{SELECT goque_pause('r'); ROLLBACK PREPARED 'back'});
+GoqueNode::wait_until($node, "SELECT count(*) = 0 FROM goque.workers WHERE what = 'holds task $id'");
+is(status_of($id), 'new|0', 'goque.workers names no holder when the lease would be over');
+
 # ---- finishes ----
 
 my %finish = (
