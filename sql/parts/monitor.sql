@@ -10,6 +10,7 @@
 -- True, or 40001 if a generation was emptied that the snapshot should still see.
 -- Without columns and not volatile, so that it is called even where a table has
 -- no rows. pg_dump calls it for each generation, under the rights of its user.
+-- (Rule 4 of docs/design.md.)
 CREATE FUNCTION goque.snapshot_guard()
 RETURNS boolean
 LANGUAGE C STABLE PARALLEL SAFE

@@ -4,7 +4,7 @@
 -- New tasks go to the current one; when most of what an older one holds is past
 -- its retention, the cleaner moves the rest to the current one and truncates it.
 -- No table is made or dropped at run time: a running pg_dump must find them all,
--- and event triggers must have nothing to refuse.
+-- and event triggers must have nothing to refuse (rule 5 of docs/design.md).
 --
 -- What changes during a task's life stands before what does not (the payload
 -- comes last), and no index mentions what a fetch or a finish changes: both are

@@ -35,6 +35,7 @@ gq_err_null(const char *arg)
 			 errhint("Pass a value for \"%s\".", arg)));
 }
 
+/* The executor would refuse these; rule 8 of docs/design.md. */
 void
 gq_require_writable(const char *function)
 {

@@ -2,7 +2,7 @@
  *
  * change.c
  *	  Changing one task by its id: find, decide, update, and look again if
- *	  somebody was faster.
+ *	  somebody was faster (rule 7 of docs/design.md).
  *
  * The search uses the latest snapshot at every isolation level, since the
  * state of a task is what it is now; a transaction with an older snapshot may

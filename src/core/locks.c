@@ -4,9 +4,10 @@
  *	  Keys that this transaction holds: external ids, ordering keys.
  *
  * A call takes all keys that it needs at once, sorted, so that two calls do not
- * deadlock; see store/key_locks.c for what a lock is.  What is held is known
- * here, in TopTransactionContext, with the (sub)transaction that took it: a key
- * is taken once in a transaction, however often it is needed.
+ * deadlock (rule 6 of docs/design.md); see store/key_locks.c for what a lock is.
+ * What is held is known here, in TopTransactionContext, with the
+ * (sub)transaction that took it: a key is taken once in a transaction, however
+ * often it is needed.
  *
  *-------------------------------------------------------------------------
  */

@@ -47,8 +47,8 @@
 #define ROTATE_NOW_PAGES (256 * 1024 * 1024 / BLCKSZ)	/* ... as soon as may be */
 #define MIN_PERIOD (60 * USECS_PER_SEC)
 #define MAX_PERIOD USECS_PER_DAY
-#define QUARANTINE (60 * USECS_PER_SEC) /* from the last needed task to
-										 * TRUNCATE */
+/* from the last needed task to TRUNCATE: rule 4 of docs/design.md */
+#define QUARANTINE (60 * USECS_PER_SEC)
 #define LARGE_SCAN_INTERVAL (300 * USECS_PER_SEC)
 #define BATCH 10000				/* rows changed in one transaction of the
 								 * keeper */

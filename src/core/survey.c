@@ -8,7 +8,7 @@
  * prepared transaction, which runs no callback) is lowered.  Where the walk
  * takes long, past millions of finished tasks, it is made in a hundredth of the
  * time, and once a minute from the first key that a prepared transaction may
- * have left.
+ * have left.  (Rule 3 of docs/design.md.)
  *
  * When the numbers of some type are in doubt, after a crash or a prepared
  * transaction, all tables are read once: the numbers are counted, and leases

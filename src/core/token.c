@@ -7,7 +7,7 @@
  * flushed (a row, a sequence, an xid), for the claim that it was given out
  * with may be lost in a crash while its holder lives on.  So it is a count
  * from a start that is drawn at random among 2^53 once per server start; per
- * backend where there is no shared memory.
+ * backend where there is no shared memory.  (Rule 2 of docs/design.md.)
  *
  *-------------------------------------------------------------------------
  */

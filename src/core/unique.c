@@ -6,7 +6,7 @@
  * Whether a key is taken depends on the scope of the new call, so no unique
  * index can tell.  Whoever adds, replaces or revives a task with an external id
  * locks the key first and looks second, with a snapshot taken after the lock
- * was granted; so of two at most one finds it free.
+ * was granted; so of two at most one finds it free (rule 6 of docs/design.md).
  *
  *-------------------------------------------------------------------------
  */

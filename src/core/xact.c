@@ -6,7 +6,7 @@
  * Notes are kept in TopTransactionContext.  The commit and abort callbacks run
  * after the transaction has ended for everybody else (ProcArrayEndTransaction),
  * so that whoever they wake sees its work; they allocate nothing and raise
- * nothing.
+ * nothing (rule 11 of docs/design.md).
  *
  * Notes of what became ready, and of what was taken, may stand for too much:
  * an event without a task only costs a look.  So a subtransaction's abort does

@@ -4,8 +4,9 @@
  *	  goque's shared memory: request, start-up, the root and its locks.
  *
  * Every word in it may be stale or gone: it makes goque fast and awake, the
- * tables alone make it right.  gq_shared is NULL where the library was not in
- * shared_preload_libraries; every caller must do without it.
+ * tables alone make it right (rule 1 of docs/design.md).  gq_shared is NULL
+ * where the library was not in shared_preload_libraries; every caller must do
+ * without it.
  *
  * Lock order (a lock may be taken while holding those above it):
  *	  1. databases_lock, then runners_lock

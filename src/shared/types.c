@@ -15,8 +15,8 @@
  * type's entry in the same place: pulling its frontier back or waking its waiters
  * is harmless, and advancing it is refused, because events_seen jumps (below).
  *
- * The frontier
- * ------------
+ * The frontier (rule 3 of docs/design.md)
+ * ---------------------------------------
  * A fetch should not walk the finished entries at the head of a ready index.
  * For each generation and priority, a cell holds a key below which no claimable
  * entry stands.  A priority without a cell has nothing claimable where the

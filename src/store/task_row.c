@@ -7,6 +7,10 @@
  * delete and an insert in one transaction.  A search therefore looks through
  * all generations with one snapshot: it sees the row in exactly one of them.
  *
+ * What the executor would check before and after is done here: replica identity,
+ * the entries in every index, conflicts of serializable transactions (rule 8 of
+ * docs/design.md; the rest of it is in api/args.c).
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"

@@ -213,7 +213,7 @@ earliest_due_at(void)
 /*
  * Go on where the last keeper left; else all are due.  But the first heal comes
  * late after a start of the server, so that workers which that cut off may come
- * back and finish.
+ * back and finish (rule 10 of docs/design.md).
  */
 static void
 init_plan(void)

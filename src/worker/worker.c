@@ -15,6 +15,7 @@
  * A worker acts as the owner of the cluster.  Nothing that a user chose may
  * reach it: its settings are pinned before its first query, over those of ALTER
  * DATABASE and ALTER ROLE, and its transactions are restricted operations.
+ * Among them are those by which it waits for nobody (rule 9 of docs/design.md).
  *
  *-------------------------------------------------------------------------
  */
