@@ -170,7 +170,7 @@ ISOLATION      = two_fetchers fetch_skips_locked fetch_rolled_back savepoint_rol
 	replace_vs_fetch retry_meets_taken_key move_while_called snapshot_older_than_emptying \
 	repeatable_read_fetch serializable_fetch two_schedules_one_name prepared_add prepared_claim_rolled_back \
 	line_adds line_finish_vs_add line_cancel line_retry line_replace line_snapshots line_prepared \
-	after_two_parents after_child_added after_cycle after_cancel after_snapshots \
+	after_two_parents after_child_added after_cycle after_cancel after_snapshots after_in_line \
 	release_meets_taken_key unique_snapshots unique_prepared processor_steered
 ISOLATION_OPTS = --inputdir=test --outputdir=. --load-extension=goque $(call temp_instance,tmp_check_iso)
 TAP_TESTS      = 1

@@ -15,7 +15,8 @@
  * waits for a younger one is an exception.)
  *
  * A child with an ordering key is started when its line is settled, and canceled
- * then too, since that needs the line's lock; it keeps its rows until it is.
+ * then too, since that needs the line's lock; it keeps its rows until it is.  But
+ * those that wait for it hear of it at once: all tasks are locked before any line.
  *
  *-------------------------------------------------------------------------
  */
@@ -137,11 +138,15 @@ start_if_free(const GqTask *task)
 		(void) gq_start(task->id);
 }
 
+/* Nobody else can change it, since we hold its lock; so its children are as good as
+ * canceled, too. */
 static void
 doom(GqAftermath *aftermath, const GqTask *task, const char *reason)
 {
 	MemoryContext old = MemoryContextSwitchTo(aftermath->context);
 	GqDoomed   *doomed;
+	int64	   *children;
+	int64		n;
 
 	if (aftermath->ndoomed == aftermath->room)
 	{
@@ -156,6 +161,17 @@ doom(GqAftermath *aftermath, const GqTask *task, const char *reason)
 	doomed->line.key = datumCopy(doomed->line.key, false, -1);
 	doomed->reason = pstrdup(reason);
 	MemoryContextSwitchTo(old);
+	children = gq_dependencies_children(task->id, &n);
+	for (int64 i = 0; i < n; i++)
+		push(aftermath, children[i], task->id, GQ_CANCELED, true);
+	pfree(children);
+}
+
+/* By another parent's end?  (All news of a task come together.) */
+static bool
+is_doomed(const GqAftermath *aftermath, int64 id)
+{
+	return aftermath->ndoomed > 0 && aftermath->doomed[aftermath->ndoomed - 1].id == id;
 }
 
 /* A parent of it ended. */
@@ -171,6 +187,8 @@ hear_of_parent(GqAftermath *aftermath, const Look *item, const GqTask *task)
 		gq_dependencies_delete(item->parent, item->id);
 		return;
 	}
+	if (is_doomed(aftermath, item->id))
+		return;
 	reason = gq_parents_reason(item->parent, item->status);
 	if (task->place != 0)
 		doom(aftermath, task, reason);

@@ -42,23 +42,15 @@
 
 /* False: a lock was not free. */
 static bool
-settle_tasks(GqAftermath *aftermath, int64 first, bool wait)
+settle_tasks(GqAftermath *aftermath, const int64 *which, int64 n, bool wait)
 {
-	int64		n;
-	int64	   *which = gq_unsettled_gather(first, wait, false, &n);
-
 	for (int64 i = 0; i < n; i++)
 	{
 		const GqUnsettled *note = gq_unsettled_nth(which[i]);
 
 		gq_aftermath_add(aftermath, note->number, note->status, !note->deferred);
 	}
-	if (n == 0)
-		return true;
-	if (!gq_aftermath_run(aftermath, wait))
-		return false;
-	gq_unsettled_done(which, n);
-	return true;
+	return gq_aftermath_run(aftermath, wait);
 }
 
 /* ---- lines ---- */
@@ -141,6 +133,24 @@ settle_lines(const GqAftermath *aftermath, int64 first, bool wait)
 
 /* ---- all ---- */
 
+/*
+ * All that is noted by now.  Of the tasks that must end when their lines are locked
+ * (aftermath's doomed) no note is left but those of their parents; so these are
+ * settled last.
+ */
+static bool
+settle_noted(int64 first, bool wait)
+{
+	GqAftermath *aftermath = gq_aftermath_begin();
+	int64		n;
+	int64	   *which = gq_unsettled_gather(first, wait, false, &n);
+
+	if (!settle_tasks(aftermath, which, n, wait) || !settle_lines(aftermath, first, wait))
+		return false;
+	gq_unsettled_done(which, n);
+	return true;
+}
+
 /* Settle what was noted from `first` on, and what comes of that. */
 static void
 settle_from(int64 first, bool wait)
@@ -152,10 +162,8 @@ settle_from(int64 first, bool wait)
 	gq_start_begin();
 	while (gq_unsettled_any(first, wait))
 	{
-		GqAftermath *aftermath = gq_aftermath_begin();
-
 		CHECK_FOR_INTERRUPTS();
-		if (!settle_tasks(aftermath, first, wait) || !settle_lines(aftermath, first, wait))
+		if (!settle_noted(first, wait))
 			break;
 		MemoryContextReset(scratch);
 	}
