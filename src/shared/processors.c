@@ -221,6 +221,14 @@ gq_runners_wake_at(GqType *entry, TimestampTz at)
 		gq_database_due(MyDatabaseId, at);
 }
 
+/* For any type: its keeper sees it within half a minute. */
+void
+gq_runners_passed_on(GqLine *line)
+{
+	if (line != NULL)
+		note_work((GqType *) ((char *) line - offsetof(GqType, line)), 1);
+}
+
 static void
 cancel(int64 token)
 {

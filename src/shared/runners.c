@@ -31,7 +31,8 @@
  *
  * No work is lost: a runner that leaves signs off as a waiter, calls
  * gq_runner_about_to_leave, and looks once more.  Work that comes after that sets
- * `work`, which the launcher sees when the slot is given back.
+ * `work`, which the launcher sees when the slot is given back.  One that is stopped,
+ * or kept out, sets it itself.
  *
  * Locks: runners_lock; see runner_slots.h.  Signals and latches may be sent under
  * it.
@@ -361,7 +362,11 @@ gq_runner_enter(int slot, uint32 generation, GqRunnerJob *job)
 			gq_my_runner = r;
 		}
 		else
+		{
+			/* what it was to do waits, until nobody keeps it out */
+			pg_atomic_write_u32(&p->work, 1);
 			free_slot(r);
+		}
 	}
 	LWLockRelease(gq_shared->runners_lock);
 	LWLockRelease(gq_shared->databases_lock);

@@ -38,6 +38,9 @@ extern void gq_processor_wanted(Oid database, const char *type);
 extern void gq_runners_wake(GqType *entry, int n);
 extern void gq_runners_wake_at(GqType *entry, TimestampTz at);
 
+/* Who was woken for a type of this line has not looked, and goes; NULL: any type. */
+extern void gq_runners_passed_on(GqLine *line);
+
 /* As gq_lease_remove; and whoever runs its task stops. */
 extern void gq_runners_lease_over(Oid instance, int64 id, int64 token);
 

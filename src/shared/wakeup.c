@@ -14,7 +14,8 @@
  *
  * A waiter that is woken leaves all of its lines, so that the next wake-up goes
  * to another, and joins their ends when it is about to look (gq_wait_rearm).
- * If it leaves without, its wake-up is passed on to the next of the same line.
+ * If it leaves without, its wake-up is passed on to the next of the same line, or
+ * to the type's processor.
  *
  * No wake-up is lost
  * ------------------
@@ -57,6 +58,7 @@
 #include "storage/ipc.h"
 #include "utils/timestamp.h"
 
+#include "shared/runners.h"
 #include "shared/shmem.h"
 #include "shared/wait_lines.h"
 #include "shared/wakeup.h"
@@ -158,8 +160,10 @@ gq_wait_end(void)
 	pass_on = sign_off(gq_my_proc_index(), &set, &pass_on_to);
 	LWLockRelease(gq_shared->wait_lock);
 	gq_set_latches(&set);
-	if (pass_on)
-		wake_for_tasks(pass_on_to, 1);
+	if (!pass_on)
+		return;
+	gq_runners_passed_on(pass_on_to);
+	wake_for_tasks(pass_on_to, 1);
 }
 
 static void

@@ -140,9 +140,7 @@ gq_runner_main(Datum main_arg)
 			break;
 		}
 		gq_wait_end();
-		if (gq_run_stopping)
-			break;
-		if (gq_runner_must_leave())
+		if (gq_run_stopping || gq_runner_must_leave())
 		{
 			gq_runner_has_more();	/* perhaps */
 			break;

@@ -170,6 +170,64 @@ $s->query(q{CREATE FUNCTION slow(p jsonb) RETURNS void LANGUAGE sql AS ''});
 GoqueNode::wait_until($node, q{SELECT status = 'done' FROM goque.tasks WHERE payload->>'n' = '6'});
 pass('created again, it goes on');
 
+# ---- who is kept out, stopped or dies leaves its work to the next ----
+
+# Stop a process while it sleeps, when it holds nothing that others need.
+sub stop_asleep
+{
+	my ($pid) = @_;
+
+	GoqueNode::wait_for("process $pid to sleep", sub {
+		kill 'STOP', $pid;
+		return 1 if $s->query("SELECT wait_event_type FROM pg_stat_activity WHERE pid = $pid") eq 'Extension';
+		kill 'CONT', $pid;
+		return 0;
+	});
+	return;
+}
+
+$node->append_conf('postgresql.conf', "log_min_messages = debug1\n");
+my $offset = -s $node->logfile;
+$node->reload;
+$node->wait_for_log(qr/parameter "log_min_messages" changed to "debug1"/, $offset);
+$s->query(q{SELECT goque_register_processor('next', 'slow', idle_timeout => '1 h')});
+my $NEXT = q{SELECT running || ' ' || detail FROM goque.processors WHERE type = 'next'};
+GoqueNode::wait_until($node, $NEXT, '0 runs when there is work');
+
+# the keeper, who would see it half a minute later, does not help
+my $keeper = $s->query(q{SELECT pid FROM goque.workers WHERE kind = 'keeper' AND database = 'postgres'});
+stop_asleep($keeper);
+kill 'STOP', $node->{_pid};
+my $task = $s->query(q{SELECT goque_add('next')});
+GoqueNode::wait_for('a process to be asked for', sub { $s->query($NEXT) =~ /^1/ });
+$offset = -s $node->logfile;
+is($gate->query('BEGIN; DROP EXTENSION goque'), '', 'the extension is dropped while a process starts');
+kill 'CONT', $node->{_pid};
+$node->wait_for_log(qr/background worker "goque processor" \(PID \d+\) exited with exit code 0/, $offset);
+$gate->query('ROLLBACK');
+done($task, '... and when that is rolled back, another process does the work');
+
+GoqueNode::wait_for('it to wait', sub { $s->query(q{SELECT count(*) FROM goque.workers WHERE what = 'waits for next'}) eq '1' });
+my $runner = $s->query(q{SELECT pid FROM goque.workers WHERE what = 'waits for next'});
+stop_asleep($runner);
+$task = $s->query(q{SELECT goque_add('next')});
+$s->query("SELECT pg_terminate_backend($runner)");
+kill 'CONT', $runner;
+done($task, 'a process that is terminated when it was woken leaves the work to another');
+
+$s->query(q{SELECT goque_register_processor('next', 'slow', idle_timeout => '0')});
+GoqueNode::wait_until($node, $NEXT, '0 runs when there is work');
+my $client = GoqueSession->new($node);
+$client->send(q{SELECT id FROM goque_fetch('next', wait => '1 min')});
+$client->wait_asleep;
+stop_asleep($client->pid);
+$task = $s->query(q{SELECT goque_add('next')});
+$s->query('SELECT pg_terminate_backend(' . $client->pid . ')');
+kill 'CONT', $client->pid;
+done($task, '... and so does a client');
+$client->quit;
+kill 'CONT', $keeper;
+
 is(GoqueNode::bad_log_lines($node), '', 'the log is clean');
 $_->quit for $s, $gate;
 $node->stop;
