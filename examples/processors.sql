@@ -2,29 +2,45 @@
 -- Run it with psql in a database that has goque.
 \set ON_ERROR_STOP on
 
--- 1. Mail from an outbox table.  The handler hands a letter to the mail table that
--- some other program delivers from (or an extension that speaks HTTP); its row and
--- the completion of the task commit together, so no letter is handed over twice.
-CREATE TABLE customers (id int PRIMARY KEY, email text NOT NULL);
-CREATE TABLE mail (task bigint PRIMARY KEY, recipient text NOT NULL, subject text NOT NULL);
+-- 1. Mail from an outbox table.  Programs write letters there, in the transaction of
+-- what they are about; a trigger makes a task of each.  The handler marks the letter and
+-- hands it to what sends mail: its effects and the completion of the task commit together.
+CREATE TABLE outbox (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, recipient text NOT NULL, subject text NOT NULL, sent_at timestamptz);
+CREATE TABLE mail (recipient text NOT NULL, subject text NOT NULL);	-- stands for what sends mail: a spool, an extension that speaks HTTP
 
-CREATE FUNCTION send_welcome(t goque.task) RETURNS jsonb LANGUAGE plpgsql AS $$
+CREATE FUNCTION send_letter(t goque.task) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
-	address text;
+	letter outbox;
 BEGIN
-	SELECT email INTO STRICT address FROM customers WHERE id = (t.payload ->> 'customer')::int;
-	INSERT INTO mail VALUES (t.id, address, 'Welcome');
-	RETURN jsonb_build_object('sent_to', address);
+	UPDATE outbox SET sent_at = now() WHERE id = (t.payload ->> 'letter')::bigint AND sent_at IS NULL RETURNING * INTO letter;
+	IF NOT FOUND THEN
+		RETURN NULL;					-- somebody withdrew it
+	END IF;
+	INSERT INTO mail VALUES (letter.recipient, letter.subject);
+	RETURN jsonb_build_object('sent_to', letter.recipient);
 END $$;
-SELECT goque_register_processor('welcome', 'send_welcome', workers => 2);
+SELECT goque_register_processor('letter', 'send_letter', workers => 2);
 
+-- With its owner's rights, so that who writes a letter needs no rights on the queue.
+CREATE FUNCTION ask_for_sending() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+	PERFORM goque_add('letter', jsonb_build_object('letter', NEW.id));
+	RETURN NULL;
+END $$;
+CREATE TRIGGER send AFTER INSERT ON outbox FOR EACH ROW EXECUTE FUNCTION ask_for_sending();
+
+CREATE TABLE customers (id int PRIMARY KEY, email text NOT NULL);
 BEGIN;
 INSERT INTO customers VALUES (1, 'customer1@example.com');
-SELECT goque_add('welcome', '{"customer": 1}');
+INSERT INTO outbox (recipient, subject) VALUES ('customer1@example.com', 'Welcome');
 COMMIT;
+BEGIN;
+INSERT INTO outbox (recipient, subject) VALUES ('customer2@example.com', 'Welcome');
+ROLLBACK;													-- nothing is sent
 
 -- 2. An aggregate kept up to date: each change of an order asks for the sums of its
--- customer, and many changes within a second are one task.
+-- customer, and many changes within a second are one task.  'replace' keeps the task that
+-- waits from running before this transaction has ended: so no change is missed.
 CREATE TABLE orders (id int GENERATED ALWAYS AS IDENTITY, customer int NOT NULL, amount numeric NOT NULL);
 CREATE TABLE totals (customer int PRIMARY KEY, orders bigint NOT NULL, amount numeric NOT NULL);
 
@@ -38,7 +54,7 @@ SELECT goque_register_processor('totals', 'refresh_totals', batch_size => 100);
 CREATE FUNCTION ask_for_totals() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
 	PERFORM goque_add('totals', jsonb_build_object('customer', NEW.customer), delay => '1 s',
-		external_id => NEW.customer::text, on_conflict => 'skip', unique_while => 'waiting');
+		external_id => NEW.customer::text, on_conflict => 'replace', unique_while => 'waiting');
 	RETURN NULL;
 END $$;
 CREATE TRIGGER totals AFTER INSERT ON orders FOR EACH ROW EXECUTE FUNCTION ask_for_totals();

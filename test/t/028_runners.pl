@@ -173,10 +173,14 @@ pass('created again, it goes on');
 # ---- who is kept out, stopped or dies leaves its work to the next ----
 
 # Stop a process while it sleeps, when it holds nothing that others need.
+my @stopped;
+END { kill 'CONT', @stopped; }
+
 sub stop_asleep
 {
 	my ($pid) = @_;
 
+	push @stopped, $pid;
 	GoqueNode::wait_for("process $pid to sleep", sub {
 		kill 'STOP', $pid;
 		return 1 if $s->query("SELECT wait_event_type FROM pg_stat_activity WHERE pid = $pid") eq 'Extension';
@@ -197,6 +201,7 @@ GoqueNode::wait_until($node, $NEXT, '0 runs when there is work');
 # the keeper, who would see it half a minute later, does not help
 my $keeper = $s->query(q{SELECT pid FROM goque.workers WHERE kind = 'keeper' AND database = 'postgres'});
 stop_asleep($keeper);
+push @stopped, $node->{_pid};
 kill 'STOP', $node->{_pid};
 my $task = $s->query(q{SELECT goque_add('next')});
 GoqueNode::wait_for('a process to be asked for', sub { $s->query($NEXT) =~ /^1/ });
