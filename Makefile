@@ -107,6 +107,7 @@ OBJS = \
 	src/store/handlers.o \
 	src/shared/shmem.o \
 	src/shared/types.o \
+	src/shared/frontier.o \
 	src/shared/window.o \
 	src/shared/cells.o \
 	src/shared/prepared_keys.o \

@@ -9,7 +9,7 @@
  * due.  It passes what no fetch will ever take at this index entry: finished and
  * leased tasks, tasks that somebody is changing, tasks not yet visible.  See
  * core/ready.c for who makes them claimable again, and the head of
- * shared/types.c for the protocol of the frontier.
+ * shared/frontier.c for the protocol of the frontier.
  *
  * Pending tasks stand at the end of their priority: their next_attempt_at is
  * infinity.  The walk ends before them, and before what they leave behind.

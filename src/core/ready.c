@@ -13,7 +13,7 @@
  * it to shared memory when its transaction ends (core/xact.c), which lowers the
  * frontier again; the scan read the count of such reports before it took its
  * snapshot, so that it cannot publish a frontier beyond one that it does not
- * know of.  See the head of shared/types.c.
+ * know of.  See the head of shared/frontier.c.
  *
  *-------------------------------------------------------------------------
  */

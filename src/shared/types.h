@@ -185,7 +185,7 @@ extern int	gq_type_number(const GqType *entry);
 extern GqType *gq_type_nth(int n);
 extern GqType *gq_type_restore(Oid database, Oid instance, const char *name);
 
-/* ---- the frontier: see the head of shared/types.c for the protocol ---- */
+/* ---- the frontier: shared/frontier.c, whose head tells the protocol ---- */
 
 /* Copy the frontier of all generations, and the number of events so far. */
 extern uint64 gq_frontier_read(GqType *entry, GqFrontier out[GQ_GENERATIONS]);

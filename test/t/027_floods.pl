@@ -69,6 +69,9 @@ $alone = cost();
 
 # ---- more types than there are entries ----
 
+# entries of another database, which come back
+$node->safe_psql('postgres', 'CREATE DATABASE other');
+$node->safe_psql('other', q{CREATE EXTENSION goque; INSERT INTO goque.tasks (type) SELECT 'type.' || i FROM generate_series(1, 10) i});
 is($s->query(q{WITH a AS (INSERT INTO goque.tasks (type) SELECT 'type.' || i FROM generate_series(1, 5000) i RETURNING 1) SELECT count(*) FROM a}), '5000', '5,000 types');
 others_pay_little('5,000 types');
 is($s->query(q{SELECT string_agg(type, ',' ORDER BY type) FROM goque_fetch_any('{type.1,type.2500,type.5000}', 10)}), 'type.1,type.2500,type.5000', 'each is fetched');
@@ -80,7 +83,24 @@ is($sleeper->result, 'type.5001', 'a sleeper of one without an entry is woken');
 cmp_ok($sleeper->seconds, '<', 10, '... at once');
 $sleeper->quit;
 is($s->query(q{SELECT count(*), sum(ready), sum(processing) FROM goque.stats WHERE type LIKE 'type.%'}), '5001|4997|4', 'goque.stats counts them all');
-is($s->query(q{SELECT count(goque_complete(id, token)) FROM goque_fetch_any(NULL, 10000)}), '4997', 'a fetch of all types takes them all');
+# a type without an entry keeps its limit when there is room for one again (F17)
+my $claimer = GoqueSession->new($node);
+$s->query(q{SELECT goque_configure('type.4999', max_running => 1); SELECT goque_add('type.4999'); SELECT goque_add('type.4999')});
+is($claimer->query(q{BEGIN; SELECT count(*) FROM goque_fetch('type.4999')}), '1', 'a claim of a type with a limit');
+$node->safe_psql('postgres', 'DROP DATABASE other WITH (FORCE)');
+my $rooms = 0;
+GoqueNode::wait_for('room for new entries', sub {
+	my $room = 'room' . ++$rooms;		# one that was refused an entry gets none later
+
+	$node->safe_psql('postgres', "CREATE DATABASE $room");
+	return $node->safe_psql($room, q{CREATE EXTENSION goque; SELECT goque_add('x'); SELECT count(*) FROM goque.type_counters()}) =~ /1$/;
+});
+is($s->query(q{SELECT count(*) FROM goque_fetch('type.4999')}), '0', '... holds when there is room for its entry');
+$claimer->query('ROLLBACK');
+$claimer->quit;
+is($s->query(q{SELECT count(goque_complete(id, token)) FROM goque_fetch('type.4999', 2)}), '1', '... and leaves no place taken');
+$s->query(q{SELECT goque_configure('type.4999', max_running => 0)});
+is($s->query(q{SELECT count(goque_complete(id, token)) FROM goque_fetch_any(NULL, 10000)}), '4998', 'a fetch of all types takes them all');
 is($s->query($GoqueNode::WRONG_STATS), '', 'stats equal a count');
 
 # ---- all priorities ----
