@@ -40,6 +40,7 @@ typedef struct Look
 	RegProcedure procedure;
 	ScanDirection direction;
 	bool		live;			/* pass what has ended */
+	bool		on;				/* go on to the last that has not */
 } Look;
 
 typedef struct Found
@@ -78,6 +79,12 @@ gq_line_of(const GqTask *task, GqKeyLock *line)
 	return !isnull;
 }
 
+static bool
+comes_first(const Look *look, int64 place, int64 other)
+{
+	return ScanDirectionIsForward(look->direction) || look->on ? place < other : place > other;
+}
+
 static void
 look_in(GqGeneration *generation, const Look *look, Snapshot snapshot, Found *found)
 {
@@ -101,13 +108,15 @@ look_in(GqGeneration *generation, const Look *look, Snapshot snapshot, Found *fo
 		gq_task_read(&task, slot);
 		if (look->live && GqStatusIsTerminal(task.status))
 			continue;
-		if (found->id == 0 ||
-			(ScanDirectionIsForward(look->direction) ? task.place < found->place : task.place > found->place))
+		if (look->on && GqStatusIsTerminal(task.status))
+			break;
+		if (found->id == 0 || comes_first(look, task.place, found->place))
 			*found = (Found)
 		{
 			task.id, task.place, task.status
 		};
-		break;
+		if (!look->on)
+			break;
 	}
 	index_endscan(scan);
 	ExecDropSingleTupleTableSlot(slot);
@@ -178,26 +187,12 @@ gq_line_next(const GqKeyLock *line, int64 place)
 int64
 gq_line_ahead_of(const GqTask *task)
 {
-	Snapshot	snapshot;
 	GqKeyLock	line;
-	Found		ahead = {.place = task->place};
-	Found		head = {0};
+	Look		look;
 
 	if (task->place == 0 || !gq_line_of(task, &line))
 		return 0;
-	snapshot = RegisterSnapshot(GetLatestSnapshot());
-	for (;;)
-	{
-		Look		look = back_from(&line, ahead.place);
-
-		CHECK_FOR_INTERRUPTS();
-		ahead = look_with(&look, snapshot);
-		if (!lives(&ahead))
-			break;
-		head = ahead;
-		if (head.status != GQ_PENDING)
-			break;
-	}
-	UnregisterSnapshot(snapshot);
-	return head.id;
+	look = back_from(&line, task->place);
+	look.on = true;
+	return find(look).id;
 }

@@ -37,6 +37,7 @@
 #include "shared/processing_map.h"
 #include "shared/shmem.h"
 #include "store/relations.h"
+#include "store/task_ids.h"
 
 #define BATCH_USECS (200 * INT64CONST(1000))	/* of the keeper's reading */
 #define NEXT_BATCH_USECS (4 * USECS_PER_SEC)
@@ -347,4 +348,47 @@ gq_processing_places(GqGeneration *generation, Snapshot snapshot, int64 *n)
 	}
 	*n = places.n;
 	return places.tids;
+}
+
+/* ---- those of one type ---- */
+
+static void
+append_ids(GqGeneration *generation, Snapshot snapshot, const char *type, int64 **ids, int64 *n)
+{
+	int64		nplaces;
+	ItemPointer places = gq_processing_places(generation, snapshot, &nplaces);
+	TupleTableSlot *slot = table_slot_create(generation->table, NULL);
+	GqTask		task;
+
+	*ids = repalloc_huge(*ids, sizeof(int64) * (*n + nplaces + 1));
+	for (int64 i = 0; i < nplaces; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (!table_tuple_fetch_row_version(generation->table, &places[i], snapshot, slot))
+			continue;
+		gq_task_read(&task, slot);
+		if (gq_task_is_of_type(&task, type))
+			(*ids)[(*n)++] = task.id;
+	}
+	ExecDropSingleTupleTableSlot(slot);
+	pfree(places);
+}
+
+int64 *
+gq_processing_ids(const char *type, int64 *n)
+{
+	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	int64	   *ids = palloc(sizeof(int64));
+
+	*n = 0;
+	for (int g = 0; g < GQ_GENERATIONS; g++)
+	{
+		GqGeneration *generation = gq_generation_open(g);
+
+		append_ids(generation, snapshot, type, &ids, n);
+		gq_generation_close(generation);
+	}
+	UnregisterSnapshot(snapshot);
+	qsort(ids, *n, sizeof(int64), gq_compare_ids);
+	return ids;
 }

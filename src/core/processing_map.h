@@ -21,4 +21,7 @@ extern void gq_processing_forget(Oid table);
 /* The places of all versions in processing that the snapshot sees; palloc'd. */
 extern ItemPointer gq_processing_places(GqGeneration *generation, Snapshot snapshot, int64 *n);
 
+/* Ids of a type's tasks in processing, the smallest first; palloc'd. */
+extern int64 *gq_processing_ids(const char *type, int64 *n);
+
 #endif							/* GOQUE_CORE_PROCESSING_MAP_H */

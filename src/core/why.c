@@ -17,6 +17,7 @@
  */
 #include "postgres.h"
 
+#include "access/xlog.h"
 #include "miscadmin.h"
 #include "storage/procarray.h"
 #include "utils/builtins.h"
@@ -29,6 +30,7 @@
 #include "core/interval.h"
 #include "core/limit.h"
 #include "core/line.h"
+#include "core/processing_map.h"
 #include "core/processor.h"
 #include "core/ready.h"
 #include "core/task.h"
@@ -75,14 +77,47 @@ shown(const GqTask *task, int attr, const char *none)
 	return value ? gq_detail(value) : pstrdup(none);
 }
 
-/* ---- what has ended ---- */
+static char *
+who(TransactionId xid, int pid)
+{
+	if (pid != 0)
+		return psprintf("the open transaction of process %d", pid);
+	if (RecoveryInProgress())
+		return psprintf("transaction %u of the primary", xid);
+	return psprintf("prepared transaction %u", xid);
+}
+
+/* What to do about a transaction that stays open. */
+static char *
+look_at_it(TransactionId xid, int pid)
+{
+	if (pid != 0)
+		return psprintf("See what it does: SELECT * FROM pg_stat_activity WHERE pid = %d; if it sits idle in its transaction: SELECT pg_terminate_backend(%d);",
+						pid, pid);
+	if (RecoveryInProgress())
+		return psprintf("Look there: SELECT * FROM pg_stat_activity WHERE backend_xid = '%u'; or SELECT * FROM pg_prepared_xacts;", xid);
+	return psprintf("Find it: SELECT gid FROM pg_prepared_xacts WHERE transaction = '%u'; then COMMIT PREPARED or ROLLBACK PREPARED.",
+					xid);
+}
+
+/* ---- what is not there, or has ended ---- */
 
 static GqWhy
 why_unknown(int64 id)
 {
+	TransactionId adder = gq_task_adder(id);
+
+	if (TransactionIdIsValid(adder))
+	{
+		int			pid = BackendXidGetPid(adder);
+
+		return make("uncommitted",
+					psprintf("It is being added by %s, which has not committed.", who(adder, pid)),
+					look_at_it(adder, pid));
+	}
 	return make("unknown",
 				psprintf("There is no task " INT64_FORMAT " that this session can see.", id),
-				pstrdup("It was never added, its adding transaction has not committed or was rolled back, "
+				pstrdup("It was never added, its adding transaction was rolled back, "
 						"or it ended and was removed after the retention of its type (goque.task_types)."));
 }
 
@@ -126,14 +161,6 @@ why_ended(const GqTask *task)
 
 /* ---- what somebody is at ---- */
 
-static char *
-who(TransactionId xid, int pid)
-{
-	if (pid != 0)
-		return psprintf("the open transaction of process %d", pid);
-	return psprintf("prepared transaction %u", xid);
-}
-
 static GqWhy
 why_busy(const GqTask *task, TransactionId xid)
 {
@@ -142,11 +169,7 @@ why_busy(const GqTask *task, TransactionId xid)
 	return make("busy",
 				psprintf("It is being fetched, ended or changed by %s, which has not committed.",
 						 who(xid, pid)),
-				pid != 0
-				? psprintf("See what it does: SELECT * FROM pg_stat_activity WHERE pid = %d; if it sits idle in its transaction: SELECT pg_terminate_backend(%d);",
-						   pid, pid)
-				: psprintf("Find it: SELECT gid FROM pg_prepared_xacts WHERE transaction = '%u'; then COMMIT PREPARED or ROLLBACK PREPARED.",
-						   xid));
+				look_at_it(xid, pid));
 }
 
 static GqWhy
@@ -172,7 +195,7 @@ why_guarded(const GqTask *task, TransactionId xid)
 						 who(xid, pid)),
 				pid != 0
 				? psprintf("It ends with that transaction. If that one hangs: SELECT pg_terminate_backend(%d);", pid)
-				: psprintf("Find it: SELECT gid FROM pg_prepared_xacts WHERE transaction = '%u'; then COMMIT PREPARED or ROLLBACK PREPARED.", xid));
+				: look_at_it(xid, 0));
 }
 
 /* What keeps the healer from coming; NULL: nothing that is known. */
@@ -243,19 +266,40 @@ why_expired(const GqTask *task)
 						 "), goque_retry(" INT64_FORMAT ");", task->id, task->id));
 }
 
-/* The smallest first. */
 static char *
-list_ids(int64 *ids, int64 n)
+list_ids(const int64 *ids, int64 n)
 {
 	StringInfoData list;
 
-	qsort(ids, n, sizeof(int64), gq_compare_ids);
 	initStringInfo(&list);
 	for (int64 i = 0; i < Min(n, MAX_LISTED); i++)
 		appendStringInfo(&list, "%s" INT64_FORMAT, i > 0 ? ", " : "", ids[i]);
 	if (n > MAX_LISTED)
 		appendStringInfo(&list, " and " INT64_FORMAT " more", n - MAX_LISTED);
 	return list.data;
+}
+
+/* Those of them that have not ended; perhaps others ended just now. */
+static int64
+keep_unfinished(int64 *ids, int64 n)
+{
+	GqSearch   *search = gq_search_begin(NULL);
+	int64		kept = 0;
+
+	for (int64 i = 0; i < n; i++)
+	{
+		TupleTableSlot *slot;
+		GqTask		task;
+
+		CHECK_FOR_INTERRUPTS();
+		if (gq_search_find(search, ids[i], &slot) == NULL)
+			continue;
+		gq_task_read(&task, slot);
+		if (!GqStatusIsTerminal(task.status))
+			ids[kept++] = ids[i];
+	}
+	gq_search_end(search);
+	return kept;
 }
 
 static GqWhy
@@ -276,6 +320,8 @@ why_pending(const GqTask *task)
 	int64	   *ids = gq_dependencies_unfinished(task->id, &n);
 	int64		ahead;
 
+	qsort(ids, n, sizeof(int64), gq_compare_ids);
+	n = keep_unfinished(ids, n);
 	if (n > 0)
 		return why_dependent(task, ids, n);
 	ahead = gq_line_ahead_of(task);
@@ -419,43 +465,26 @@ why_ready(const GqTask *task, TimestampTz now)
 						   task->id));
 }
 
-/* The numbers of running tasks of the same type, as far as leases are known. */
-static int64 *
-running_like(const GqTask *task, int64 *n)
+/* Those that are running, and claims that nobody sees yet. */
+static char *
+list_running(const int64 *ids, int64 n, int64 running)
 {
-	int			nleases;
-	GqLease    *leases = gq_leases_here(&nleases);
-	int64	   *ids = palloc(sizeof(int64) * Max(nleases, 1));
-	GqSearch   *search = gq_search_begin(NULL);
-	char	   *type = gq_task_type(task);
+	char	   *others = "";
 
-	*n = 0;
-	for (int i = 0; i < Min(nleases, MAX_COUNTED); i++)
-	{
-		TupleTableSlot *slot;
-		GqTask		other;
-
-		CHECK_FOR_INTERRUPTS();
-		if (gq_search_find(search, leases[i].id, &slot) == NULL)
-			continue;
-		gq_task_read(&other, slot);
-		if (other.status == GQ_PROCESSING && gq_task_is_of_type(&other, type))
-			ids[(*n)++] = other.id;
-	}
-	gq_search_end(search);
-	return ids;
+	if (n < running)
+		others = psprintf("%s" INT64_FORMAT " by transactions that have not committed", n > 0 ? ", and " : "", running - n);
+	return psprintf("%s%s%s", n > 0 ? "tasks " : "", n > 0 ? list_ids(ids, n) : "", others);
 }
 
 static GqWhy
 why_full(const GqTask *task, const GqLimitState *limit)
 {
 	int64		n;
-	int64	   *ids = running_like(task, &n);
-	char	   *which = n > 0 ? psprintf(": tasks %s", list_ids(ids, n)) : pstrdup("");
+	int64	   *ids = gq_processing_ids(gq_task_type(task), &n);
 
 	return make("max_running",
-				psprintf("The limit of its type is reached: " INT64_FORMAT " of at most %d tasks are running%s.",
-						 limit->running, limit->max_running, which),
+				psprintf("The limit of its type is reached: " INT64_FORMAT " of at most %d tasks are running: %s.",
+						 limit->running, limit->max_running, list_running(ids, n, limit->running)),
 				psprintf("Wait until one ends, or see who has them: SELECT id, worker, started_at, lease_until FROM goque.tasks WHERE type = %s AND status = 'processing'; to raise the limit: SELECT goque_configure(%s, max_running => %d);",
 						 quoted_type(task), quoted_type(task), limit->max_running * 2));
 }
@@ -464,7 +493,7 @@ static GqWhy
 why_too_fast(const GqTask *task, const GqLimitState *limit)
 {
 	return make("rate_limit",
-				psprintf("The rate of its type is used up: %d tasks were fetched in the last %s; the next can be at %s.",
+				psprintf("The rate of its type is used up: it is %d tasks in %s; the next can be fetched at %s.",
 						 limit->rate.limit, interval_text(limit->rate.period),
 						 timestamptz_to_str(limit->rate_turns_at)),
 				psprintf("Wait, or raise it: SELECT goque_configure(%s, rate_limit => %d);",

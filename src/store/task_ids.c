@@ -11,6 +11,7 @@
 #include "postgres.h"
 
 #include "access/nbtree.h"
+#include "access/subtrans.h"
 #include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
@@ -176,6 +177,40 @@ gq_task_ids_lease_over(const char *type, TimestampTz now, int64 *n)
 	search_all(&search);
 	*n = search.n;
 	return search.ids;
+}
+
+/* A dirty snapshot tells whose insertion it was that no other sees. */
+static TransactionId
+adder_in(int number, int64 id)
+{
+	GqGeneration *generation = gq_generation_open(number);
+	TupleTableSlot *slot = table_slot_create(generation->table, NULL);
+	TransactionId xid = InvalidTransactionId;
+	SnapshotData dirty;
+	IndexScanDesc scan;
+	ScanKeyData key;
+
+	InitDirtySnapshot(dirty);
+	scan = gq_index_beginscan(generation->table, gq_generation_index(generation, GQ_PART_PKEY), &dirty, 1);
+	ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(id));
+	index_rescan(scan, &key, 1, NULL, 0);
+	if (index_getnext_slot(scan, ForwardScanDirection, slot))
+		xid = dirty.xmin;
+	index_endscan(scan);
+	ExecDropSingleTupleTableSlot(slot);
+	gq_generation_close(generation);
+	return xid;
+}
+
+TransactionId
+gq_task_adder(int64 id)
+{
+	TransactionId xid = InvalidTransactionId;
+
+	for (int g = 0; g < GQ_GENERATIONS && !TransactionIdIsValid(xid); g++)
+		if (!gq_generation_is_void(g))
+			xid = adder_in(g, id);
+	return TransactionIdIsValid(xid) ? SubTransGetTopmostTransaction(xid) : xid;
 }
 
 /* ---- expiry ---- */

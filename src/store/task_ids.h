@@ -19,6 +19,10 @@ extern int64 *gq_task_ids(const char *type, GqStatus status, const char *error_l
  * transaction is changing them. */
 extern int64 gq_tasks_processing(const char *type);
 
+/* The open or prepared transaction that has added this task, which no snapshot sees yet;
+ * 0: none. */
+extern TransactionId gq_task_adder(int64 id);
+
 /* Tasks in processing whose lease ended by `now`; type NULL: of every type. */
 extern int64 *gq_task_ids_lease_over(const char *type, TimestampTz now, int64 *n);
 

@@ -62,8 +62,16 @@ SELECT goque_complete(:id);
 SELECT goque_configure('why.limit', max_running => 1, timeout => '1 hour');
 SELECT goque_add('why.limit') AS held, goque_add('why.limit') AS id \gset
 SELECT count(*) FROM goque_fetch('why.limit', 2);
--- (which ones is told as far as shared memory knows their leases)
-SELECT regexp_replace(pg_temp.why(:id), ': tasks ' || :'held' || '\.', '.');
+SELECT replace(pg_temp.why(:id), :'held', 'HELD');
+-- ... one of them by a transaction that has not committed
+SELECT goque_configure('why.limit', max_running => 2);
+BEGIN;
+SELECT count(*) FROM goque_fetch('why.limit');
+PREPARE TRANSACTION 'why';
+SELECT goque_add('why.limit') AS third \gset
+SELECT replace(detail, :'held', 'HELD') FROM goque_why(:third);
+ROLLBACK PREPARED 'why';
+SELECT goque_cancel(:third);
 SELECT goque_configure('why.limit', max_running => 0, rate_limit => 1, rate_period => '1 hour');
 SELECT count(*) FROM goque_add_many('why.limit', '{1}', priority => -1);
 SELECT count(*) FROM goque_fetch('why.limit', 2);
@@ -111,6 +119,9 @@ SELECT reason FROM goque_why(:id);
 SELECT goque_add('why.line', ordering_key => 'k') AS head \gset
 SELECT goque_add('why.line', ordering_key => 'k') AS id \gset
 SELECT replace(w, :'head', 'HEAD') FROM pg_temp.why(:id) w;
+-- ... and far behind: the head is named all the same
+SELECT max(id) AS last FROM goque_add_many('why.line', array_fill('{}'::jsonb, '{50}'), ordering_keys => array_fill('k'::text, '{50}')) id \gset
+SELECT replace(detail, :'head', 'HEAD') FROM goque_why(:last);
 
 -- after others, of which the unfinished are named
 SELECT goque_add('why.parent') AS parent1 \gset
@@ -122,7 +133,14 @@ SELECT replace(w, :'parent2', 'PARENT2') FROM pg_temp.why(:id) w;
 SELECT goque_add('why.child', after => array_agg(id)) AS id FROM goque_add_many('why.parent', array_fill('{}'::jsonb, '{12}')) id \gset
 SELECT reason, detail ~ ': \d+(, \d+){9} and 2 more\.$' AS listed FROM goque_why(:id);
 
--- claimed, and canceled, by an open transaction
+-- added, claimed, and canceled, by a transaction that has not ended
+BEGIN;
+SELECT goque_add('why') AS added \gset
+SELECT reason FROM goque_why(:added);
+PREPARE TRANSACTION 'why';
+SELECT pg_temp.why(:added);
+ROLLBACK PREPARED 'why';
+SELECT reason FROM goque_why(:added);
 BEGIN;
 SELECT goque_cancel(:head);
 SELECT reason FROM goque_why(:head);
