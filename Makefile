@@ -153,6 +153,10 @@ SQL_PARTS = \
 DATA_built  = sql/goque--$(GQ_VERSION).sql
 
 PG_CPPFLAGS = -I$(srcdir)/src -DGQ_VERSION='"$(GQ_VERSION)"'
+# A server that gcc built hands its flags and attributes on to clang.
+ifneq (,$(findstring clang,$(CC)))
+PG_CFLAGS   = -Wno-unknown-warning-option -Wno-ignored-optimization-argument -Wno-ignored-attributes
+endif
 EXTRA_CLEAN = results regression.diffs regression.out log tmp_check tmp_check_iso output_iso
 
 # Tests.  pg_regress starts a server of its own with test/goque.conf; with
@@ -218,6 +222,6 @@ pgtap:
 lint: all
 	@OBJS='$(OBJS)' SQL_PARTS='$(SQL_PARTS)' REGRESS='$(REGRESS)' ISOLATION='$(ISOLATION)' \
 	 PG_BINDIR='$(shell $(PG_CONFIG) --bindir)' PG_SHAREDIR='$(shell $(PG_CONFIG) --sharedir)' \
-	 CC='$(CC)' CPPFLAGS='$(CPPFLAGS)' LIBRARY='goque$(DLSUFFIX)' $(srcdir)/scripts/lint
+	 CC='$(CC)' CLANG='$(CLANG)' CPPFLAGS='$(subst ',,$(CPPFLAGS))' LIBRARY='goque$(DLSUFFIX)' $(srcdir)/scripts/lint
 
 .PHONY: changelog can-test pgtap lint

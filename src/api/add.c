@@ -359,7 +359,7 @@ refuse_other_columns(TupleDesc desc, HeapTuple row)
 		"created_at", "started_at", "updated_at", "lease_until", "finished_at",
 	};
 
-	for (int i = 0; i < lengthof(others); i++)
+	for (size_t i = 0; i < lengthof(others); i++)
 		if (!column(desc, row, others[i]).isnull)
 			ereport(ERROR,
 					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),

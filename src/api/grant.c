@@ -313,7 +313,7 @@ function_nodes(List *functions, int privileges)
 {
 	List	   *nodes = NIL;
 
-	for (int i = 0; i < lengthof(function_grants); i++)
+	for (size_t i = 0; i < lengthof(function_grants); i++)
 	{
 		if (function_grants[i].privileges & privileges)
 			nodes = lappend(nodes, function_node(find_function(functions, function_grants[i].name)));
@@ -331,7 +331,7 @@ apply(bool is_grant, int privileges, List *functions, const char *role)
 				  NULL, role);
 	execute_grant(is_grant, OBJECT_ROUTINE, function_nodes(functions, privileges), "execute", NULL,
 				  role);
-	for (int i = 0; i < lengthof(view_grants); i++)
+	for (size_t i = 0; i < lengthof(view_grants); i++)
 	{
 		const ViewGrant *v = &view_grants[i];
 		RangeVar   *view = makeRangeVar(pstrdup(GQ_SCHEMA), pstrdup(v->name), -1);

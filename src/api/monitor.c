@@ -226,7 +226,7 @@ emit_type(GqType *entry, void *arg)
 Datum
 goque_type_counters(PG_FUNCTION_ARGS)
 {
-	TypeList	list = {(ReturnSetInfo *) fcinfo->resultinfo, PG_GETARG_TIMESTAMPTZ(0)};
+	TypeList	list = {.rsinfo = (ReturnSetInfo *) fcinfo->resultinfo,.moment = PG_GETARG_TIMESTAMPTZ(0)};
 
 	InitMaterializedSRF(fcinfo, 0);
 	if (gq_shared != NULL)

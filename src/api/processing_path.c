@@ -77,7 +77,7 @@ is_column(Node *node, Index rti)
 {
 	Var		   *var = (Var *) node;
 
-	return node != NULL && IsA(node, Var) && var->varno == rti && var->varattno == GQ_ATT_STATUS;
+	return node != NULL && IsA(node, Var) && var->varno == (int) rti && var->varattno == GQ_ATT_STATUS;
 }
 
 /* The column "status" of the view: a CASE over that of the table, which makes

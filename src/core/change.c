@@ -126,7 +126,7 @@ static GqStatus
 status_after(const GqTask *task, const GqDecision *decision)
 {
 	return is_changed(&decision->changes, GQ_ATT_STATUS)
-		? DatumGetInt16(decision->changes.values[GQ_ATT_STATUS - 1]) : task->status;
+		? (GqStatus) DatumGetInt16(decision->changes.values[GQ_ATT_STATUS - 1]) : task->status;
 }
 
 /* When was it last told when to run? */

@@ -162,8 +162,10 @@ gq_parents_of(Datum array)
 GqKeyLock
 gq_dependency_lock(int64 id)
 {
-	GqKeyLock	lock = {GQ_LOCK_TASK, CStringGetTextDatum("")};
+	GqKeyLock	lock;
 
+	lock.kind = GQ_LOCK_TASK;
+	lock.type = CStringGetTextDatum("");
 	/* texts sort as the numbers do: the older task first */
 	lock.key = CStringGetTextDatum(psprintf("%020lld", (long long) id));
 	return lock;

@@ -102,7 +102,7 @@ make_processor(Oid database, const char *type)
 		pg_atomic_init_u32(&p->work, 0);
 		p->database = database;
 		strlcpy(p->type, type, sizeof(p->type));
-		if (i >= pg_atomic_read_u32(&gq_runner_slots->nprocessors))
+		if (i >= (int) pg_atomic_read_u32(&gq_runner_slots->nprocessors))
 			pg_atomic_write_u32(&gq_runner_slots->nprocessors, i + 1);
 		return p;
 	}
@@ -199,7 +199,7 @@ note_work(GqType *entry, int n)
 		return;
 	/* a runner makes itself seen as a waiter, then looks: see wakeup.c */
 	pg_memory_barrier();
-	if (pg_atomic_read_u32(&entry->line.idle) >= n)
+	if ((int) pg_atomic_read_u32(&entry->line.idle) >= n)
 		return;
 	/* who set it woke the launcher, which looks when it can do something */
 	if (pg_atomic_exchange_u32(&p->work, 1) == 0 && p->running < p->workers)

@@ -223,7 +223,7 @@ void
 gq_runners_place_free(TimestampTz now)
 {
 	LWLockAcquire(gq_shared->runners_lock, LW_EXCLUSIVE);
-	for (int i = 0; i < pg_atomic_read_u32(&gq_runner_slots->nprocessors); i++)
+	for (int i = 0; i < (int) pg_atomic_read_u32(&gq_runner_slots->nprocessors); i++)
 		if (gq_runner_slots->processors[i].no_slot_tries > 0)
 			gq_runner_slots->processors[i].next_start_at = Min(gq_runner_slots->processors[i].next_start_at, now);
 	LWLockRelease(gq_shared->runners_lock);

@@ -64,7 +64,7 @@ matches(const Search *search, TupleTableSlot *slot)
 	if (search->or_changing && gq_row_may_be_changed(slot))
 		return true;
 	if (search->status != 0 &&
-		DatumGetInt16(slot_getattr(slot, GQ_ATT_STATUS, &isnull)) != search->status)
+		(GqStatus) DatumGetInt16(slot_getattr(slot, GQ_ATT_STATUS, &isnull)) != search->status)
 		return false;
 	if (search->lease_over != 0)
 	{

@@ -64,7 +64,6 @@ typedef struct Duty
 	TimestampTz (*run) (TimestampTz now);
 	const int  *interval_ms;	/* it runs no more often than so */
 	const char *activity;
-	int			failures;		/* in a row */
 } Duty;
 
 static const int check_interval_ms = CHECK_EVERY_MS;
@@ -72,7 +71,7 @@ static const int no_interval_ms = 0;
 static const int process_interval_ms = 100;
 static const int map_interval_ms = 2000;
 
-static Duty duties[GQ_DUTIES] = {
+static const Duty duties[GQ_DUTIES] = {
 	[GQ_DUTY_SCHEDULE] = {gq_duty_schedule, &no_interval_ms, "goque: schedule"},
 	[GQ_DUTY_HEAL] = {gq_duty_heal, &gq_heal_interval, "goque: heal"},
 	[GQ_DUTY_EXPIRE] = {gq_duty_expire, &gq_heal_interval, "goque: expire"},
@@ -83,6 +82,7 @@ static Duty duties[GQ_DUTIES] = {
 };
 
 static GqDutyPlan plan[GQ_DUTIES];
+static int	failures[GQ_DUTIES];	/* in a row */
 
 static const char *database_name;
 static uint32 seen_announced;
@@ -293,7 +293,7 @@ static void
 duty_context(void *arg)
 {
 	errcontext("goque's duty \"%s\" in database \"%s\"",
-			   gq_activity_names[(Duty *) arg - duties], database_name);
+			   gq_activity_names[(const Duty *) arg - duties], database_name);
 }
 
 static bool
@@ -301,7 +301,7 @@ all_well(void)
 {
 	for (int i = 0; i < GQ_DUTIES; i++)
 	{
-		if (duties[i].failures > 0)
+		if (failures[i] > 0)
 			return false;
 	}
 	return true;
@@ -310,8 +310,8 @@ all_well(void)
 static void
 do_duty(GqActivity which, TimestampTz now)
 {
-	Duty	   *duty = &duties[which];
-	ErrorContextCallback context = {error_context_stack, duty_context, duty};
+	const Duty *duty = &duties[which];
+	ErrorContextCallback context = {error_context_stack, duty_context, (void *) duty};
 
 	error_context_stack = &context;
 	gq_worker_begin(duty->activity);
@@ -333,7 +333,7 @@ do_duty(GqActivity which, TimestampTz now)
 static void
 duty_failed(GqActivity which, TimestampTz now)
 {
-	int			failures = ++duties[which].failures;
+	int			in_a_row = ++failures[which];
 
 	HOLD_INTERRUPTS();
 	if (gq_keeper_failed(now))
@@ -342,10 +342,10 @@ duty_failed(GqActivity which, TimestampTz now)
 	FlushErrorState();
 	RESUME_INTERRUPTS();
 
-	if (failures >= MAX_FAILURES)
+	if (in_a_row >= MAX_FAILURES)
 		proc_exit(1);
 	plan_next(which,
-			  TimestampTzPlusMilliseconds(now, Min(1000 << Min(failures - 1, 10), MAX_RETRY_MS)),
+			  TimestampTzPlusMilliseconds(now, Min(1000 << Min(in_a_row - 1, 10), MAX_RETRY_MS)),
 			  true);
 }
 
@@ -357,7 +357,7 @@ try_duty(GqActivity which, TimestampTz now)
 	PG_TRY();
 	{
 		do_duty(which, now);
-		duties[which].failures = 0;
+		failures[which] = 0;
 		gq_keeper_done(which, now, all_well());
 	}
 	PG_CATCH();

@@ -103,7 +103,7 @@ stop_if_told(void)
 static void
 pin_settings(void)
 {
-	for (int i = 0; i < lengthof(pinned); i++)
+	for (size_t i = 0; i < lengthof(pinned); i++)
 	{
 		if (GetConfigOption(pinned[i].name, true, false) != NULL)
 			SetConfigOption(pinned[i].name, pinned[i].value, PGC_SUSET, PGC_S_OVERRIDE);
