@@ -55,7 +55,7 @@ from_place_on(const GqKeyLock *line, int64 place)
 {
 	return (Look)
 	{
-		line, place, BTGreaterEqualStrategyNumber, F_INT8GE, ForwardScanDirection, true
+		line, place, BTGreaterEqualStrategyNumber, F_INT8GE, ForwardScanDirection, true, false
 	};
 }
 
@@ -64,7 +64,7 @@ back_from(const GqKeyLock *line, int64 place)
 {
 	return (Look)
 	{
-		line, place, BTLessStrategyNumber, F_INT8LT, BackwardScanDirection, false
+		line, place, BTLessStrategyNumber, F_INT8LT, BackwardScanDirection, false, false
 	};
 }
 
