@@ -3,6 +3,7 @@
 #   use GoqueNode;
 #   my $node = GoqueNode::new_node('primary');             # running, extension created in "postgres"
 #   my $node = GoqueNode::new_node('primary',
+#       install   => '/usr/lib/postgresql/15',             # of another version
 #       init      => [ allows_streaming => 1 ],            # arguments of $node->init
 #       conf      => "goque.heal_interval = '1s'\n",       # settings, after those of test/goque.conf
 #       preload   => 0,                                    # without shared_preload_libraries
@@ -46,7 +47,7 @@ CONF
 sub new_node
 {
 	my ($name, %opt) = @_;
-	my $node = PostgreSQL::Test::Cluster->new($name);
+	my $node = PostgreSQL::Test::Cluster->new($name, $opt{install} ? (install_path => $opt{install}) : ());
 
 	$node->init(@{ $opt{init} || [] });
 	$node->append_conf('postgresql.conf', settings());

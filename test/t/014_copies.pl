@@ -1,6 +1,6 @@
 # F47: a copy of a database is told from the original: a restored dump, CREATE
-# DATABASE ... TEMPLATE; schedules are off there until goque_resume().  A crash, a
-# promotion and pg_upgrade make no copy.
+# DATABASE ... TEMPLATE; schedules are off there until goque_resume().  A crash and
+# a promotion make no copy; nor does pg_upgrade, see 035_upgrade.pl.
 use strict;
 use warnings;
 use PostgreSQL::Test::Utils;
@@ -95,33 +95,6 @@ GoqueNode::wait_until($standby, "SELECT count(*) > $n FROM goque.tasks");
 pass('... and the schedule runs');
 $standby->stop;
 
-# To the same version: what pg_upgrade carries over is the same in any.  It looks
-# for the library in the server's own folder alone, where a throw-away installation
-# on PostgreSQL 18 is not.
-if ($node->psql('postgres', q{LOAD '$libdir/goque'}) != 0)
-{
-	note('pg_upgrade would not find the library');
-	$node->stop;
-	done_testing();
-	exit 0;
-}
+is(GoqueNode::bad_log_lines($node), '', 'the log is clean');
 $node->stop;
-my $new = GoqueNode::new_node('upgraded', start => 0);
-my $bindir = $node->config_data('--bindir');
-mkdir "$dir/upgrade" or die;	# for its logs
-chdir "$dir/upgrade";
-$node->command_ok(
-	[
-		'pg_upgrade', '--no-sync', '-b', $bindir, '-B', $bindir, '-s', $new->host,
-		'-d', $node->data_dir, '-D', $new->data_dir, '-p', $node->port, '-P', $new->port
-	],
-	'pg_upgrade');
-$new->start;
-is(home($new), $home, 'an upgraded server keeps it');
-is(home($new, 'renamed'), $other, '... in all databases');
-$n = $new->safe_psql('postgres', 'SELECT count(*) FROM goque.tasks');
-GoqueNode::wait_until($new, "SELECT count(*) > $n FROM goque.tasks");
-pass('... and the schedule runs');
-is(GoqueNode::bad_log_lines($new), '', 'the log is clean');
-$new->stop;
 done_testing();
