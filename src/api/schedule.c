@@ -99,8 +99,9 @@ set_schedule(PG_FUNCTION_ARGS)
 	row.name = take_name(fcinfo);
 	row.schedule = take_schedule(fcinfo, 1, &timetable.cron);
 	row.type = gq_arg_type(fcinfo, 2);
-	row.payload = PG_ARGISNULL(3) ? DirectFunctionCall1(jsonb_in, CStringGetDatum("{}"))
-		: PointerGetDatum(PG_DETOAST_DATUM(PG_GETARG_DATUM(3)));
+	if (PG_ARGISNULL(3))
+		gq_err_null("payload");
+	row.payload = PointerGetDatum(PG_DETOAST_DATUM(PG_GETARG_DATUM(3)));
 	gq_check_size("payload", row.payload, gq_size_limit(gq_settings(row.type)));
 	row.timezone = take_timezone(fcinfo, 4, &timetable);
 	row.run_on_start = PG_ARGISNULL(5) ? false : PG_GETARG_BOOL(5);

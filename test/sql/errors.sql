@@ -70,6 +70,20 @@ SELECT pg_temp.refused('SELECT goque_grant(NULL, ''work'')');
 SELECT pg_temp.refused('SELECT goque_grant(current_user::regrole, NULL)');
 SELECT pg_temp.refused('SELECT goque_revoke(NULL, ''work'')');
 
+-- every argument of every function that has no default, but where NULL is every type or the database's defaults
+WITH args AS (
+	SELECT p.proname, p.prokind, n, a.name, array_agg(CASE WHEN a.name = 'schedule' THEN '''@daily''' WHEN a.type = 'bigint' THEN '1' WHEN a.type = 'bigint[]' THEN '''{1}'''
+		WHEN a.type = 'text[]' THEN '''{x}''' WHEN a.type = 'jsonb[]' THEN '''{1}''' WHEN a.type = 'regrole' THEN 'current_user::regrole' ELSE '''errors''' END) OVER (PARTITION BY p.oid ORDER BY n ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING) AS valid
+	FROM pg_proc p JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e',
+		LATERAL (SELECT n, p.proargnames[n] AS name, format_type(p.proargtypes[n - 1], NULL) AS type FROM generate_series(1, p.pronargs - p.pronargdefaults) n) a
+	WHERE p.proname LIKE 'goque\_%'),
+calls AS (
+	SELECT name, format('%s %s(%s)', CASE prokind WHEN 'p' THEN 'CALL' ELSE 'SELECT' END, proname, array_to_string(valid[:n - 1] || 'NULL'::text || valid[n + 1:], ', ')) AS call
+	FROM args WHERE (proname, name) NOT IN (('goque_fetch_any', 'types'), ('goque_wait', 'types'), ('goque_configure', 'type'), ('goque_unconfigure', 'type')))
+SELECT call FROM calls
+WHERE pg_temp.refused(call) <> format(E'22004: argument "%1$s" must not be null\nDETAIL: The value of "%1$s" is NULL.\nHINT: Pass a value for "%1$s".', name)
+UNION ALL SELECT count(*)::text FROM calls;
+
 -- error table: type empty or longer than 128 bytes
 SELECT pg_temp.refused('SELECT goque_add('''')');
 SELECT pg_temp.refused('SELECT goque_add(repeat(''t'', 129))');
@@ -292,8 +306,10 @@ ROLLBACK;
 CREATE ROLE regress_goque_nobody;
 SET ROLE regress_goque_nobody;
 SELECT goque_add('errors');
+\echo :LAST_ERROR_SQLSTATE
 SELECT * FROM goque_fetch('errors');
 SELECT count(*) FROM goque.tasks;
+\echo :LAST_ERROR_SQLSTATE
 INSERT INTO goque.tasks (type) VALUES ('errors');
 SELECT goque_grant('regress_goque_nobody', 'admin');
 RESET ROLE;

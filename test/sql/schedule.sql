@@ -27,7 +27,7 @@ SELECT count(*) FROM goque.tasks WHERE type = 'schedule.other';
 SELECT goque_schedule('schedule.plain', '@yearly', 'schedule.other', '{"a": 2}', 'Asia/Tokyo', true, 'all', false, -7);
 SELECT payload FROM goque.tasks WHERE type = 'schedule.other' ORDER BY id;
 -- nulls mean the defaults
-SELECT goque_schedule('schedule.null', '@yearly', 'schedule', NULL, NULL, NULL, NULL, NULL, NULL);
+SELECT goque_schedule('schedule.null', '@yearly', 'schedule', '{}', NULL, NULL, NULL, NULL, NULL);
 SELECT timezone, catch_up, overlap, run_on_start, priority FROM goque.schedules WHERE name = 'schedule.null';
 -- the same times go on: @every does not begin anew
 SELECT goque_schedule('schedule.every', '@every 1 week', 'schedule');
@@ -83,6 +83,7 @@ SELECT pg_temp.refused(c) FROM unnest(ARRAY[
 	$$SELECT goque_schedule(repeat('n', 129), '@daily', 'schedule')$$,
 	$$SELECT goque_schedule('s', NULL, 'schedule')$$,
 	$$SELECT goque_schedule('s', '@daily', NULL)$$,
+	$$SELECT goque_schedule('s', '@daily', 'schedule', NULL)$$,
 	$$SELECT goque_schedule('s', '@daily', '')$$,
 	$$SELECT goque_schedule('s', '@daily', 'schedule', timezone => 'Mars/Olympus')$$,
 	$$SELECT goque_schedule('s', '@daily', 'schedule', catch_up => 'some')$$,
