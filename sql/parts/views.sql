@@ -298,7 +298,8 @@ WITH state AS MATERIALIZED (
 		p.home = h.home AND (p.error IS NOT NULL OR coalesce(NOT p.paused AND p.next_run_at < s.moment - interval '1 min', false)) AS late
 	FROM goque.schedule_settings p CROSS JOIN (SELECT goque.home() AS home) h CROSS JOIN state s
 ), copied AS (
-	SELECT count(*) AS n FROM plans p WHERE p.copied
+	SELECT (SELECT count(*) FROM plans p WHERE p.copied) AS schedules,
+		(SELECT count(*) FROM goque.handlers r CROSS JOIN (SELECT goque.home() AS home) h WHERE r.home IS DISTINCT FROM h.home) AS processors
 ), late AS (
 	SELECT count(*) AS n,
 		pg_catalog.string_agg(pg_catalog.concat(l.name, ' (' || l.error || ')'), ', ' ORDER BY l.name) FILTER (WHERE l.rank <= 10) AS list
@@ -331,7 +332,7 @@ WITH state AS MATERIALIZED (
 ), checks(check_name, ok, detail, hint) AS (
 	SELECT 'library_preloaded', s.preloaded,
 		CASE WHEN s.preloaded THEN 'goque is in shared_preload_libraries'
-			ELSE 'goque is not in shared_preload_libraries: nothing heals or cleans by itself, waits poll once a second, and goque.release_on_disconnect has no effect' END,
+			ELSE 'goque is not in shared_preload_libraries: nothing heals or cleans by itself, schedules and processors do not run, waits poll once a second, and goque.release_on_disconnect has no effect' END,
 		'Add goque to shared_preload_libraries in postgresql.conf and restart the server. Until then call goque_heal() and goque_clean() regularly.'
 	FROM state s
 	UNION ALL
@@ -383,10 +384,10 @@ WITH state AS MATERIALIZED (
 			ELSE 'Schedules run only with goque in shared_preload_libraries: add it, and restart the server.' END
 	FROM state s CROSS JOIN late l
 	UNION ALL
-	SELECT 'copy', c.n = 0,
-		CASE WHEN c.n = 0 THEN 'nothing here was set up in another database'
-			ELSE pg_catalog.format('this database is a copy: %s schedules that were set up elsewhere are off', c.n) END,
-		'If this is to take the place of the original, call goque_resume(): it turns them on. In a copy for staging leave them off, or remove them with goque_unschedule().'
+	SELECT 'copy', c.schedules + c.processors = 0,
+		CASE WHEN c.schedules + c.processors = 0 THEN 'no schedule and no processor here was set up in another database'
+			ELSE pg_catalog.format('this database is a copy: what was set up elsewhere is off (schedules: %s, processors: %s)', c.schedules, c.processors) END,
+		'If this is to take the place of the original, call goque_resume(): it turns them on. In a copy for staging leave them off, or remove them with goque_unschedule() and goque_unregister_processor().'
 	FROM copied c
 	UNION ALL
 	SELECT 'worker_slots', s.no_slot_since IS NULL,

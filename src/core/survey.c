@@ -15,7 +15,9 @@
  * that shared memory does not know are entered.  Counting happens beside
  * running transactions: the snapshot is taken at a moment when none is between
  * its commit and its change of the numbers, and what changes after that moment
- * is added to what the snapshot sees.
+ * is added to what the snapshot sees.  That moment is looked for once in a
+ * millisecond, up to 200 times: it is one at which nothing happens, so nothing
+ * could tell of it.
  *
  *-------------------------------------------------------------------------
  */

@@ -23,6 +23,8 @@ like($home, qr{^[0-9a-f]{16}/\d+$}, 'an installation has a number');
 
 # A schedule of every second, with a task of each.
 $node->safe_psql('postgres', q{SELECT goque_schedule('s', '* * * * * *', 's')});
+$node->safe_psql('postgres', q{CREATE FUNCTION h(jsonb) RETURNS void LANGUAGE sql AS 'SELECT';
+	SELECT goque_register_processor('p', 'h')});
 GoqueNode::wait_until($node, q{SELECT count(*) >= 2 FROM goque.tasks});
 
 # Copies have it, off.  A task that the copy adds itself shows that time goes by.
@@ -34,7 +36,7 @@ sub is_off
 
 	is($node->safe_psql($db, $state), 's||t', "$db: the schedule is off");
 	is($node->safe_psql($db, q{SELECT ok, detail FROM goque.health WHERE check_name = 'copy'}),
-		'f|this database is a copy: 1 schedules that were set up elsewhere are off', '... and goque.health says so');
+		'f|this database is a copy: what was set up elsewhere is off (schedules: 1, processors: 1)', '... and goque.health says so');
 	$node->safe_psql($db, q{SELECT goque_schedule('own', '* * * * * *', 'own')});
 	GoqueNode::wait_until($node, q{SELECT count(*) >= 2 FROM goque.tasks WHERE type = 'own'}, 't', $db);
 	is($node->safe_psql($db, q{SELECT count(*) FROM goque.tasks WHERE type = 's'}), $added, '... it adds nothing, beside one that was set up here');
