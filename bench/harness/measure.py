@@ -37,6 +37,7 @@ class Load:
     consume: bool = False       # nobody adds
     needs: tuple = ()           # abilities of the contender
     setup: str = ""             # SQL before the queue is filled
+    history: int = 0            # finished tasks that are kept from before
     fill: object = None         # fills the queue instead: f(server, contender) -> number of tasks
     burdens: tuple = ()         # (from second, to second, start(run) -> stop())
     phases: tuple = ()          # (name, from second, to second); none: all but the warm-up
@@ -76,6 +77,8 @@ class Run:
             needed.add("batch")
         if load.processes > 1:
             needed.add("processes")
+        if load.history:
+            needed.add("history")
         missing = needed - abilities
         if missing:
             raise Skipped("it has no " + ", ".join(sorted(missing)))
@@ -87,6 +90,8 @@ class Run:
         self.contender.prepare(server)
         if load.setup:
             server.query(load.setup)
+        if load.history:
+            server.psql(self.contender.file("history.sql"), count=load.history)
         if load.fill:
             self.filled = load.fill(server, self.contender)
         elif load.prefill and load.depth:
