@@ -234,6 +234,8 @@ SELECT lives_ok($$SELECT goque_revoke('gq_none', 'admin')$$, 'what was never gra
 CREATE TEMP TABLE odd (name text PRIMARY KEY);
 INSERT INTO odd VALUES ('gq "quoted"'), ('gq '' -- x'), ('GQ_Upper'), ('gq%s%n%1$s'), ('gq;drop table t'), ('gq\slash'), ('gq $$dollar$$'), (E'gq new\nline'), ('gq ' || repeat('x', 60)), ('select');
 UPDATE odd SET name = left(name, 63);
+-- 19 refuses it itself
+DELETE FROM odd WHERE name LIKE E'%\n%' AND current_setting('server_version_num')::int >= 190000;
 DO $do$ DECLARE n text; BEGIN FOR n IN SELECT name FROM odd LOOP EXECUTE format('CREATE ROLE %I', n); PERFORM goque_grant(quote_ident(n)::regrole, 'work'); END LOOP; END $do$;
 SELECT is_empty($$SELECT name, pg_temp.try(name, 'SELECT goque_fetch(''a'')'), pg_temp.try(name, 'SELECT goque_add(''a'')') FROM odd
 	WHERE pg_temp.try(name, 'SELECT goque_fetch(''a'')') <> '00000' OR pg_temp.try(name, 'SELECT goque_add(''a'')') <> '42501'$$, 'A6: grants to roles with odd names');

@@ -42,6 +42,8 @@ $s->query(q{CREATE FUNCTION handler(p jsonb) RETURNS void LANGUAGE sql AS '';
 $s->query(q{SELECT goque_add('a', jsonb_build_object('n', n), external_id => n::text) FROM generate_series(1, 50) n});
 $s->query(q{SELECT count(*) FROM goque_add_many('late', array_fill('{}'::jsonb, '{3000}'))});
 is($s->query(q{SELECT count(*) FROM goque_fetch('late', 3000, lease => '1 s')}), '3000', 'leases that will need room when they end');
+# From 19 on who reads makes pages of the visibility map, too.
+$s->query('VACUUM');
 GoqueFaults::set_full('tables');
 my $log = -s $node->logfile;
 
