@@ -58,7 +58,8 @@ note_lease(int64 id, int64 token, TimestampTz lease_until)
 	if (gq_shared == NULL)
 		return;
 	gq_xact_lease_begun(id, token, lease_until);
-	gq_lease_enter(gq_instance(), id, token, lease_until, MyProcPid);
+	if (!gq_lease_enter(gq_instance(), id, token, lease_until, MyProcPid))
+		gq_xact_lease_unknown();
 	gq_database_due(MyDatabaseId, lease_until);
 	if (gq_release_on_disconnect)
 		gq_disconnect_note(gq_instance(), id, token);

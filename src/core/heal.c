@@ -4,8 +4,11 @@
  *	  Ending what is over: leases that nobody extended, tasks that nobody
  *	  fetched in time.
  *
- * The keeper heals what the table of leases in shared memory says; by hand, all
- * tables are read, and shared memory for the leases whose session has ended.
+ * The keeper heals what the table of leases in shared memory says.  When that had
+ * no room for a lease, in whatever database, it reads all tables, enters what now has
+ * room, and knows when the first of the others ends.  By hand, all tables are read, and
+ * shared memory for the leases whose session has ended.
+ *
  * Either way the row is looked at again when it is changed,
  * and a row that somebody is changing is passed by.
  *
@@ -25,6 +28,7 @@
 #include "store/task_ids.h"
 
 #define BATCH 1000				/* tasks in one transaction of the keeper */
+#define UNKNOWN_BATCH 20000		/* ... of those that had to be looked for */
 #define LOG_INTERVAL (60 * USECS_PER_SEC)
 
 /* One line a minute at most, whatever happens. */
@@ -87,6 +91,76 @@ heal_leases(const GqLease *leases, int n, TimestampTz now, TimestampTz *next)
 	return healed;
 }
 
+/* The lease of a task that shared memory has no room for. */
+static bool
+heal_unknown(const GqHeldTask *task, TimestampTz now, TimestampTz *next)
+{
+	TimestampTz until = task->lease_until;
+	bool		healed = false;
+
+	if (until <= now)
+	{
+		until = gq_heal_task(NULL, task->id, 0, now, &healed);
+		if (until <= now)		/* somebody is at it, or guards it */
+			until = now + USECS_PER_SEC;
+	}
+	if (!healed)
+		*next = Min(*next, until);
+	return healed;
+}
+
+/* Read the tables for leases that shared memory does not know; *next: when the first
+ * of those that it still does not know ends. */
+static int64
+heal_from_tables(TimestampTz now, TimestampTz *next)
+{
+	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "goque heal",
+												  ALLOCSET_DEFAULT_SIZES);
+	int64		n;
+	GqHeldTask *tasks = gq_tasks_held(&n);
+	int64		healed = 0;
+
+	*next = DT_NOEND;
+	for (int64 i = 0; i < n; i++)
+	{
+		MemoryContext old;
+
+		CHECK_FOR_INTERRUPTS();
+		if (gq_lease_enter_found(gq_instance(), tasks[i].id, tasks[i].token, tasks[i].lease_until))
+			continue;
+		if (healed == UNKNOWN_BATCH)
+		{
+			*next = now;
+			break;
+		}
+		old = MemoryContextSwitchTo(scratch);
+		healed += heal_unknown(&tasks[i], now, next);
+		MemoryContextSwitchTo(old);
+		MemoryContextReset(scratch);
+	}
+	MemoryContextDelete(scratch);
+	return healed;
+}
+
+/* The same if there may be any such; an error leaves that to the next call. */
+static int64
+heal_unknown_leases(TimestampTz now, TimestampTz *next)
+{
+	static uint32 overflows_seen = 0;
+	static TimestampTz unknown_until = DT_NOEND;
+	uint32		overflows = gq_lease_overflows();
+	int64		healed = 0;
+
+	if (overflows != overflows_seen || unknown_until <= now)
+	{
+		healed = heal_from_tables(now, next);
+		overflows_seen = overflows;
+		unknown_until = *next;
+	}
+	*next = unknown_until;
+	return healed;
+}
+
 /* There is more; if the batch did nothing, others are at its tasks. */
 static TimestampTz
 after_full_batch(int64 changed, TimestampTz now)
@@ -97,20 +171,17 @@ after_full_batch(int64 changed, TimestampTz now)
 TimestampTz
 gq_duty_heal(TimestampTz now)
 {
+	TimestampTz unknown_until;
 	TimestampTz next;
-	GqLease    *leases;
-	int64		healed;
+	int64		unknown = heal_unknown_leases(now, &unknown_until);
 	int			n;
+	GqLease    *leases = gq_leases_ended(gq_instance(), now, BATCH, &n, &next);
+	int64		healed = heal_leases(leases, n, now, &next);
 
-	if (gq_leases_overflowed(true))
-	{
-		log_healed(gq_heal_all(NULL, now), now);
-		return now;
-	}
-	leases = gq_leases_ended(gq_instance(), now, BATCH, &n, &next);
-	healed = heal_leases(leases, n, now, &next);
-	log_healed(healed, now);
-	return n < BATCH ? next : after_full_batch(healed, now);
+	log_healed(unknown + healed, now);
+	if (n == BATCH)
+		next = after_full_batch(healed, now);
+	return Min(next, unknown_until);
 }
 
 static int64

@@ -72,6 +72,7 @@ typedef struct LeaseNote
 	int			level;
 	bool		begun;			/* by this transaction; else ended */
 	TimestampTz until;			/* of one that began */
+	bool		unknown;		/* to shared memory */
 } LeaseNote;
 
 /* an array that grows, in TopTransactionContext */
@@ -161,6 +162,7 @@ note_lease(int64 id, int64 token, bool begun, TimestampTz until)
 	note->level = GetCurrentTransactionNestLevel();
 	note->begun = begun;
 	note->until = until;
+	note->unknown = false;
 	noted_instance = gq_instance();
 }
 
@@ -168,6 +170,13 @@ void
 gq_xact_lease_begun(int64 id, int64 token, TimestampTz until)
 {
 	note_lease(id, token, true, until);
+}
+
+void
+gq_xact_lease_unknown(void)
+{
+	if (lease_notes.n > 0)
+		((LeaseNote *) lease_notes.items)[lease_notes.n - 1].unknown = true;
 }
 
 void
@@ -277,8 +286,9 @@ remove_leases(bool begun, int level)
 }
 
 /*
- * A lease that was over before its claim was committed: the healer may have
- * looked for it, found no task of that number, and forgotten it.
+ * A lease that was over before its claim was committed, or that shared memory had no
+ * room for: the healer may have looked for it, found no task of that number, and
+ * forgotten it.
  */
 static void
 enter_late_leases(void)
@@ -288,10 +298,10 @@ enter_late_leases(void)
 
 	for (int i = 0; i < lease_notes.n; i++)
 	{
-		if (!items[i].begun || items[i].until > now)
+		if (!items[i].begun || (items[i].until > now && !items[i].unknown))
 			continue;
-		gq_lease_enter(noted_instance, items[i].id, items[i].token, items[i].until,
-					   MyProcPid);
+		(void) gq_lease_enter(noted_instance, items[i].id, items[i].token, items[i].until,
+							  MyProcPid);
 		gq_database_due(MyDatabaseId, items[i].until);
 	}
 }

@@ -23,6 +23,9 @@ extern void gq_xact_taken(GqType *entry, int generation, int16 priority, GqKey k
 extern void gq_xact_lease_begun(int64 id, int64 token, TimestampTz until);
 extern void gq_xact_lease_over(int64 id, int64 token);
 
+/* Shared memory has no room for the lease that has just begun. */
+extern void gq_xact_lease_unknown(void);
+
 /* At commit: wake every waiter of this database; tell the launcher of it. */
 extern void gq_xact_wake_all(void);
 extern void gq_xact_announce(void);

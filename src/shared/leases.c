@@ -11,9 +11,9 @@
  * leases, for a fraction of a millisecond.  (A partitioned dynahash would have
  * to be locked as a whole for as long as the pass takes.)
  *
- * When a partition is full, the lease is not entered and `overflowed` is set.
+ * When a partition is full, the lease is not entered, and that is counted.
  * What is here is a hint: the healer re-checks each row under its lock, and
- * looks through the tables after an overflow and after a start.
+ * looks through the tables when it finds that count changed, and after a start.
  *
  * Locks: gq_shared->lease_locks[p] guards everything of partition p.
  *
@@ -61,7 +61,7 @@ typedef union LeaseCount
 
 typedef struct LeaseTable
 {
-	pg_atomic_uint32 overflowed;
+	pg_atomic_uint32 overflows; /* ever, in all databases */
 	LeaseCount	count[GQ_LEASE_PARTITIONS];
 } LeaseTable;
 
@@ -116,7 +116,7 @@ gq_leases_shmem_init(void)
 	if (found)
 		return;
 
-	pg_atomic_init_u32(&table->overflowed, 0);
+	pg_atomic_init_u32(&table->overflows, 0);
 	for (int p = 0; p < GQ_LEASE_PARTITIONS; p++)
 		table->count[p].nused = 0;
 	for (int i = 0; i < GQ_LEASE_PARTITIONS * nbuckets; i++)
@@ -235,8 +235,8 @@ fill_slot(LeaseSlot *slot, bool added, int64 token, TimestampTz lease_until, int
 	}
 }
 
-void
-gq_lease_enter(Oid instance, int64 id, int64 token, TimestampTz lease_until, int pid)
+static bool
+enter(Oid instance, int64 id, int64 token, TimestampTz lease_until, int pid)
 {
 	LeaseKey	key = make_key(instance, id);
 	uint64		hash = hash_key(&key);
@@ -246,7 +246,7 @@ gq_lease_enter(Oid instance, int64 id, int64 token, TimestampTz lease_until, int
 	bool		added;
 
 	if (table == NULL)
-		return;
+		return true;
 
 	part = get_partition(partition_of(hash));
 	LWLockAcquire(part.lock, LW_EXCLUSIVE);
@@ -256,9 +256,29 @@ gq_lease_enter(Oid instance, int64 id, int64 token, TimestampTz lease_until, int
 	if (slot != NULL)
 		fill_slot(slot, added, token, lease_until, pid);
 	LWLockRelease(part.lock);
+	return slot != NULL;
+}
 
-	if (slot == NULL)
-		pg_atomic_write_u32(&table->overflowed, 1);
+bool
+gq_lease_enter(Oid instance, int64 id, int64 token, TimestampTz lease_until, int pid)
+{
+	bool		entered = enter(instance, id, token, lease_until, pid);
+
+	if (!entered)
+		pg_atomic_fetch_add_u32(&table->overflows, 1);
+	return entered;
+}
+
+bool
+gq_lease_enter_found(Oid instance, int64 id, int64 token, TimestampTz lease_until)
+{
+	return enter(instance, id, token, lease_until, 0);
+}
+
+uint32
+gq_lease_overflows(void)
+{
+	return table != NULL ? pg_atomic_read_u32(&table->overflows) : 0;
 }
 
 static TimestampTz
@@ -477,16 +497,6 @@ gq_leases_all(Oid instance, int *n)
 		LWLockRelease(part.lock);
 	}
 	return leases;
-}
-
-bool
-gq_leases_overflowed(bool clear)
-{
-	if (table == NULL)
-		return false;
-	if (clear)
-		return pg_atomic_exchange_u32(&table->overflowed, 0) != 0;
-	return pg_atomic_read_u32(&table->overflowed) != 0;
 }
 
 void

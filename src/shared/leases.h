@@ -30,9 +30,13 @@ extern void gq_leases_shmem_init(void);
 
 /*
  * Enter a lease.  pid 0: it is not new; what is known of the task's present
- * lease stays unless it is this one.  Neither raises nor allocates.
+ * lease stays unless it is this one.  False: there is no room, which is counted.
+ * Neither raises nor allocates.
  */
-extern void gq_lease_enter(Oid instance, int64 id, int64 token, TimestampTz lease_until, int pid);
+extern bool gq_lease_enter(Oid instance, int64 id, int64 token, TimestampTz lease_until, int pid);
+
+/* The same for one that is not new, and without counting. */
+extern bool gq_lease_enter_found(Oid instance, int64 id, int64 token, TimestampTz lease_until);
 
 /*
  * Extend a lease whose row, which says `lease_until`, cannot be changed now.
@@ -61,8 +65,8 @@ extern GqLease *gq_leases_ended(Oid instance, TimestampTz now, int max, int *n, 
 /* Palloc'd copy of all leases of this database. */
 extern GqLease *gq_leases_all(Oid instance, int *n);
 
-/* Was a lease not entered for lack of room since the last call with clear? */
-extern bool gq_leases_overflowed(bool clear);
+/* How often a lease was not entered for lack of room, in any database. */
+extern uint32 gq_lease_overflows(void);
 
 /* Drop what belongs to a database (that is gone). */
 extern void gq_leases_forget(Oid database);

@@ -34,10 +34,31 @@ typedef struct Search
 	TimestampTz lease_over;		/* 0: whatever the lease */
 	bool		or_changing;	/* those that somebody changes, too */
 
+	bool		wants_held;		/* `held` instead of `ids` */
+
 	int64	   *ids;
+	GqHeldTask *held;
 	int64		n;
 	int64		room;
 } Search;
+
+static void
+append_held(Search *search, TupleTableSlot *slot)
+{
+	GqHeldTask *task;
+	bool		isnull;
+
+	if (search->n == search->room)
+	{
+		search->room = Max(64, search->room * 2);
+		search->held = search->held == NULL ? palloc(sizeof(GqHeldTask) * search->room)
+			: repalloc_huge(search->held, sizeof(GqHeldTask) * search->room);
+	}
+	task = &search->held[search->n++];
+	task->id = DatumGetInt64(slot_getattr(slot, GQ_ATT_ID, &isnull));
+	task->token = DatumGetInt64(slot_getattr(slot, GQ_ATT_TOKEN, &isnull));
+	task->lease_until = DatumGetTimestampTz(slot_getattr(slot, GQ_ATT_LEASE_UNTIL, &isnull));
+}
 
 static void
 append_id(Search *search, int64 id)
@@ -100,7 +121,11 @@ search_generation(Search *search, int number, Snapshot snapshot)
 		bool		isnull;
 
 		CHECK_FOR_INTERRUPTS();
-		if (matches(search, slot))
+		if (!matches(search, slot))
+			continue;
+		if (search->wants_held)
+			append_held(search, slot);
+		else
 			append_id(search, DatumGetInt64(slot_getattr(slot, GQ_ATT_ID, &isnull)));
 	}
 	index_endscan(scan);
@@ -126,7 +151,8 @@ search_all(Search *search)
 		if (!gq_generation_is_void(g))
 			search_generation(search, g, snapshot);
 	UnregisterSnapshot(snapshot);
-	qsort(search->ids, search->n, sizeof(int64), gq_compare_ids);
+	if (search->ids != NULL)
+		qsort(search->ids, search->n, sizeof(int64), gq_compare_ids);
 }
 
 int64 *
@@ -177,6 +203,16 @@ gq_task_ids_lease_over(const char *type, TimestampTz now, int64 *n)
 	search_all(&search);
 	*n = search.n;
 	return search.ids;
+}
+
+GqHeldTask *
+gq_tasks_held(int64 *n)
+{
+	Search		search = {.status = GQ_PROCESSING,.wants_held = true};
+
+	search_all(&search);
+	*n = search.n;
+	return search.held;
 }
 
 /* A dirty snapshot tells whose insertion it was that no other sees. */

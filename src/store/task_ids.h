@@ -26,6 +26,16 @@ extern TransactionId gq_task_adder(int64 id);
 /* Tasks in processing whose lease ended by `now`; type NULL: of every type. */
 extern int64 *gq_task_ids_lease_over(const char *type, TimestampTz now, int64 *n);
 
+typedef struct GqHeldTask
+{
+	int64		id;
+	int64		token;
+	TimestampTz lease_until;
+} GqHeldTask;
+
+/* All tasks in processing; palloc'd. */
+extern GqHeldTask *gq_tasks_held(int64 *n);
+
 /* Waiting tasks that expired by `now`, at most `max`; `next`: when the next one
  * will (DT_NOEND: none). */
 extern int64 *gq_task_ids_expired(TimestampTz now, int64 max, int64 *n, TimestampTz *next);
