@@ -176,6 +176,9 @@ is_empty(const GqSettingsRow *row)
 	return true;
 }
 
+/*
+ * goque_configure(type, max_attempts, ...) returns void: NULL leaves a setting alone
+ */
 Datum
 goque_configure(PG_FUNCTION_ARGS)
 {
@@ -203,6 +206,9 @@ goque_configure(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
+/*
+ * goque_unconfigure(type) returns boolean: false, there was nothing to take back
+ */
 Datum
 goque_unconfigure(PG_FUNCTION_ARGS)
 {
@@ -212,6 +218,9 @@ goque_unconfigure(PG_FUNCTION_ARGS)
 	PG_RETURN_BOOL(gq_settings_unconfigure(type));
 }
 
+/*
+ * goque_pause(type) returns void: NULL, the switch of the database
+ */
 Datum
 goque_pause(PG_FUNCTION_ARGS)
 {
@@ -222,6 +231,10 @@ goque_pause(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
+/*
+ * goque_resume(type) returns void: NULL, the switch of the database, and in a copy
+ * its schedules and processors
+ */
 Datum
 goque_resume(PG_FUNCTION_ARGS)
 {

@@ -392,6 +392,9 @@ lock_and_list_functions(void)
 	return member_functions(extension);
 }
 
+/*
+ * goque_grant(role, privilege) returns void
+ */
 Datum
 goque_grant(PG_FUNCTION_ARGS)
 {
@@ -407,6 +410,9 @@ goque_grant(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
+/*
+ * goque_revoke(role, privilege) returns void
+ */
 Datum
 goque_revoke(PG_FUNCTION_ARGS)
 {

@@ -133,6 +133,9 @@ goque_schedule(PG_FUNCTION_ARGS)
 	return gq_as_owner(fcinfo, set_schedule);
 }
 
+/*
+ * goque_unschedule(name) returns boolean: false, there is none
+ */
 Datum
 goque_unschedule(PG_FUNCTION_ARGS)
 {
@@ -158,6 +161,9 @@ goque_run_schedule(PG_FUNCTION_ARGS)
 	PG_RETURN_INT64(id);
 }
 
+/*
+ * goque_pause_schedule(name) returns boolean: false, there is none or it rests already
+ */
 Datum
 goque_pause_schedule(PG_FUNCTION_ARGS)
 {
@@ -167,6 +173,9 @@ goque_pause_schedule(PG_FUNCTION_ARGS)
 	PG_RETURN_BOOL(gq_schedule_pause(name, true));
 }
 
+/*
+ * goque_resume_schedule(name) returns boolean: false, there is none or it did not rest
+ */
 Datum
 goque_resume_schedule(PG_FUNCTION_ARGS)
 {
