@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "access/xlog.h"
 #include "executor/spi.h"
 #include "funcapi.h"
 #include "lib/qunique.h"
@@ -236,6 +237,9 @@ goque_wait(PG_FUNCTION_ARGS)
 				 errmsg("goque_wait() cannot run inside a transaction block"),
 				 errdetail("It would hold the transaction's snapshot while it sleeps."),
 				 errhint("Call it in autocommit mode, outside BEGIN and outside functions.")));
+
+	if (RecoveryInProgress())	/* what it waits for could not be fetched here */
+		gq_require_writable("goque_wait()");
 
 	deadline = gq_sleep_deadline(timeout);
 	SPI_connect_ext(SPI_OPT_NONATOMIC);

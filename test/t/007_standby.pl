@@ -44,7 +44,7 @@ is($s->query("SELECT $_"), 'ERROR:  25006', $_)
   "goque_cancel($held)", "goque_retry($held)", "goque_purge($held)", q{goque_configure('a', max_attempts => 1)}, 'goque_pause()', 'goque_resume()',
   'goque_heal()', 'goque_clean()', q{goque_retry_all('a')}, q{goque_cancel_all('a')},
   q{count(*) FROM goque_add_many('a', '{}')}, q{count(*) FROM goque_complete_many(ARRAY[1])};
-is($s->query(q{INSERT INTO goque.tasks (type) VALUES ('a')}), 'ERROR:  25006', 'INSERT');
+is($s->query($_), 'ERROR:  25006', $_) for q{INSERT INTO goque.tasks (type) VALUES ('a')}, q{CALL goque_wait('{a}', '1 s')};
 my (undef, undef, $stderr) = $standby->psql('postgres', q{SELECT goque_add('a')});
 is($stderr, "psql:<stdin>:1: ERROR:  cannot execute goque_add() during recovery\nDETAIL:  This server is a standby.\nHINT:  Connect to the primary server.",
 	'it says what to do');
