@@ -3,6 +3,9 @@
  * add.c
  *	  goque_add, goque_add_many, and INSERT and COPY into goque.tasks.
  *
+ * An INSERT comes here by a trigger of the view, row by row, so that there is one
+ * set of checks.  A column that goque_add does not take is refused, not ignored.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"

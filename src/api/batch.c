@@ -3,6 +3,9 @@
  * batch.c
  *	  What the _many forms have in common.
  *
+ * Answers come in the order of the arrays, each id once, while rows are changed in
+ * the order of ids: so that two batches do not deadlock.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"

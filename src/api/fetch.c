@@ -3,6 +3,10 @@
  * fetch.c
  *	  goque_fetch, goque_fetch_any, goque_wait.
  *
+ * goque_wait is a procedure, so that it can end its transaction after each look and
+ * hold no snapshot while it sleeps.  goque_fetch is called for each task: it
+ * switches to the owner's rights in C (owner.c).
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"

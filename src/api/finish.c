@@ -4,6 +4,10 @@
  *	  What the holder of a lease calls: complete, fail, release, heartbeat,
  *	  their _many, and guard.
  *
+ * The token stands right behind the id.  Who does not hold the task any more is
+ * told so by the result and not by an error, since a worker that lost a reply
+ * repeats the call, and that must do no harm.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"

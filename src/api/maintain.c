@@ -3,6 +3,9 @@
  * maintain.c
  *	  goque_heal and goque_clean, and what the tables and views call.
  *
+ * Healing and cleaning by hand do what the keeper does by itself, for servers
+ * without preload and for who cannot wait.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"

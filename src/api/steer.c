@@ -4,6 +4,9 @@
  *	  What people and programs decide about tasks that they do not hold: cancel,
  *	  retry, reschedule, purge.
  *
+ * They need no lease and no token.  Whoever holds the task hears of it at its next
+ * call: nothing reaches into a worker.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"

@@ -3,6 +3,9 @@
  * wait_for.c
  *	  goque_wait_for: the end of one task.
  *
+ * It changes nothing, and so works on a standby and in a read-only transaction too.
+ * The timeout is bounded, since the snapshot of the statement is held meanwhile.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"

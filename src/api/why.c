@@ -3,6 +3,9 @@
  * why.c
  *	  goque_why: why a task is not running.
  *
+ * core/why.c finds the reason.  It is told in words for people, so that it may get
+ * better; programs look at goque.tasks.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"

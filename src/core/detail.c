@@ -3,6 +3,9 @@
  * detail.c
  *	  A user's value, fit to be shown in the detail of an error.
  *
+ * Cut, since it may be long, and with control characters escaped, so that one error
+ * stays one line of the log.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"

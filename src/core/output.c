@@ -3,6 +3,9 @@
  * output.c
  *	  A claimed row as a goque.task, in the order of sql/parts/tables.sql.
  *
+ * The length of the lease goes with it, so that a worker needs no clock in step
+ * with the server's.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"

@@ -3,6 +3,9 @@
  * size.c
  *	  How large a payload, result, metadata or progress may be.
  *
+ * Measured is the value as it is, not as it is compressed: so the same document is
+ * never too large at one time and not at another.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"

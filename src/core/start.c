@@ -3,6 +3,9 @@
  * start.c
  *	  Starting a pending task, when nothing holds it back any more.
  *
+ * For lines and for dependencies, each of which has seen to it, under its locks,
+ * that the other does not hold the task back either.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"

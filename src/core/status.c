@@ -3,6 +3,9 @@
  * status.c
  *	  The words for a task's status.
  *
+ * A row holds the number, which is smaller and sorts; views and functions say the
+ * word.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"

@@ -3,6 +3,9 @@
  * task.c
  *	  A task as a row holds it, and the moves that its status may make.
  *
+ * The time is an argument, and no table is touched: what a move does to a row can
+ * be read here alone.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"

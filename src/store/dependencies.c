@@ -3,6 +3,9 @@
  * dependencies.c
  *	  Rows of goque.dependencies: who waits for whom.
  *
+ * A row for each parent that has not ended, and none for what has: so the table is
+ * small, and a task may start when it finds no row of its own.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"

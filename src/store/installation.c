@@ -3,6 +3,9 @@
  * installation.c
  *	  What tells this installation of goque from all others.
  *
+ * A sequence, drawn by CREATE EXTENSION and not dumped: a restored copy has another
+ * number than the original.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"

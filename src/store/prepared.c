@@ -3,6 +3,9 @@
  * prepared.c
  *	  Prepared transactions of this database.
  *
+ * They end without a callback of ours, in any session; so what they may have
+ * changed is only known for certain when there are none.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
