@@ -1,7 +1,7 @@
 -- Attacks by names: decoys in the path of the caller, overloads beside our functions,
 -- objects that are there before CREATE EXTENSION, schemas whose names are SQL.
 BEGIN;
-SELECT plan(27);
+SELECT plan(36);
 
 CREATE ROLE gq_victim;
 CREATE ROLE gq_attacker;
@@ -89,7 +89,9 @@ $$;
 -- they are there to be called
 SELECT is(pg_temp.under_decoys('SELECT now()'), 'P0001 decoy now was called', 'A1: who names a decoy calls it');
 SELECT is(pg_temp.under_decoys('SELECT 1 = 1'), 'P0001 decoy an operator was called', 'A1: ... and an operator');
-SELECT is(pg_temp.under_decoys(replace(statement, 'HOME', :'home')), 'went on', 'A1: ' || statement) FROM (VALUES
+CREATE TEMP TABLE harmless (statement text);
+ALTER ROLE gq_victim LOGIN;		-- may have a processor
+INSERT INTO harmless VALUES
 	($$SELECT HOME.goque_add('a', '1'::pg_catalog.jsonb, 'k', timeout => '1 min'::pg_catalog.interval, on_conflict => 'replace')$$),
 	($$SELECT HOME.goque_add('never seen', ordering_key => 'k'::text, expires_in => '1 h'::pg_catalog.interval)$$),
 	($$SELECT HOME.goque_add_many('a', ARRAY['1', '2']::pg_catalog.jsonb[], ARRAY['k', 'l'], on_conflict => 'skip')$$),
@@ -100,8 +102,22 @@ SELECT is(pg_temp.under_decoys(replace(statement, 'HOME', :'home')), 'went on', 
 	($$SELECT HOME.goque_configure('a', backoff => 'static', retention => '1 day'::pg_catalog.interval), HOME.goque_pause(), HOME.goque_resume()$$),
 	($$SELECT HOME.goque_grant('gq_attacker', 'monitor'), HOME.goque_revoke('gq_attacker', 'monitor')$$),
 	($$SELECT * FROM goque.tasks$$),
+	($$SELECT HOME.goque_complete(1::pg_catalog.int8), HOME.goque_release(1), HOME.goque_heartbeat(1), HOME.goque_cancel(1), HOME.goque_retry(1), HOME.goque_purge(1)$$),
+	($$SELECT HOME.goque_fail_many('{1}', '{x}'), HOME.goque_release_many('{1}'), HOME.goque_heartbeat_many('{1}'), HOME.goque_retry_many('{1}'), HOME.goque_reschedule_many('{1}', priority => 1)$$),
+	($$SELECT HOME.goque_why(1), HOME.goque_wait_for(-1, '0'), HOME.goque_unconfigure('a')$$),
+	($$SELECT HOME.goque_schedule('s', '@daily', 'a', '1'::pg_catalog.jsonb, timezone => 'Europe/Berlin'), HOME.goque_run_schedule('s'), HOME.goque_next_runs('@daily', n => 2)$$),
+	($$SELECT HOME.goque_pause_schedule('s'), HOME.goque_resume_schedule('s'), HOME.goque_unschedule('s')$$),
+	($$SELECT HOME.goque_register_processor('a', 'pg_catalog.jsonb_typeof(pg_catalog.jsonb)'), HOME.goque_unregister_processor('a')$$),
 	($$SELECT * FROM goque.stats, goque.task_types, goque.workers$$),
-	($$SELECT * FROM goque.health$$)) v(statement);
+	($$SELECT * FROM goque.schedules, goque.processors, goque.horizon_holders()$$),
+	($$SELECT * FROM goque.health$$);
+SELECT is(pg_temp.under_decoys(replace(statement, 'HOME', :'home')), 'went on', 'A1: ' || statement) FROM harmless;
+SELECT is(pg_temp.under_decoys(format('SELECT %I.goque_guard(-1, 1)', :'home')), '55000 the lease does not hold the task', 'A1: goque_guard');
+-- goque_wait ends its transaction, and so cannot be called here
+SELECT set_eq($$SELECT p.proname::text FROM pg_depend d JOIN pg_extension e ON d.refobjid = e.oid AND e.extname = 'goque' JOIN pg_proc p ON p.oid = d.objid
+		WHERE d.classid = 'pg_proc'::regclass AND d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e' AND p.proname LIKE 'goque\_%'
+		AND NOT EXISTS (SELECT FROM harmless WHERE statement LIKE '%HOME.' || p.proname || '(%')$$,
+	ARRAY['goque_wait', 'goque_guard'], 'A1: all other functions were called so');
 
 -- goque_add, goque_fetch and goque_complete switch rights and path in C: what an
 -- index of the owner's calls meanwhile sees that it is the owner, with a pinned path.
