@@ -37,6 +37,8 @@ OBJS = \
 	src/api/why.o \
 	src/core/start.o \
 	src/core/task.o \
+	src/core/subtransaction.o \
+	src/core/under_locks.o \
 	src/core/unsettled.o \
 	src/core/status.o \
 	src/core/settings.o \
@@ -176,7 +178,7 @@ ISOLATION      = two_fetchers fetch_skips_locked fetch_rolled_back savepoint_rol
 	repeatable_read_fetch serializable_fetch two_schedules_one_name prepared_add prepared_claim_rolled_back \
 	line_adds line_finish_vs_add line_cancel line_retry line_replace line_snapshots line_prepared \
 	after_two_parents after_child_added after_cycle after_cancel after_snapshots after_in_line \
-	release_meets_taken_key unique_snapshots unique_prepared processor_steered
+	rows_then_locks release_meets_taken_key unique_snapshots unique_prepared processor_steered
 ISOLATION_OPTS = --inputdir=test --outputdir=. --load-extension=goque $(call temp_instance,tmp_check_iso)
 TAP_TESTS      = 1
 # the longest first, for prove -j: a generation is emptied after a minute, twice

@@ -47,7 +47,7 @@ gq_batch_read(FunctionCallInfo fcinfo, GqBatch *batch, int ids_arg, int tokens_a
 {
 	int			ntokens = 0;
 
-	batch->may_be_pending = false;
+	batch->locks_some = false;
 	batch->ids = read_numbers(fcinfo, ids_arg, "ids", &batch->n);
 	if (tokens_arg >= 0)
 		batch->tokens = read_numbers(fcinfo, tokens_arg, "tokens", &ntokens);
@@ -72,14 +72,27 @@ compare_elements(const void *a, const void *b, void *arg)
 	return i < j ? -1 : i > j ? 1 : 0;
 }
 
-/* A round over the ids in order: those that are pending, or those that are not. */
-static void
-run_round(const GqBatch *batch, const int *order, const bool *pending, bool want_pending,
-		  GqBatchStep step, void *arg, bool *answered)
+/* a batch while it runs */
+typedef struct Run
 {
+	GqBatch    *batch;
+	const int  *order;
+	GqBatchStep step;
+	void	   *arg;
+	bool	   *answered;
+} Run;
+
+/* A round over the ids in order: those that are marked (NULL: all). */
+static void
+run_round(const bool *which, void *arg)
+{
+	Run		   *run = arg;
+	GqBatch    *batch = run->batch;
+	const int  *order = run->order;
 	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "goque batch",
 												  ALLOCSET_DEFAULT_SIZES);
 
+	batch->search = gq_search_begin(NULL);
 	for (int k = 0; k < batch->n; k++)
 	{
 		MemoryContext old;
@@ -87,13 +100,14 @@ run_round(const GqBatch *batch, const int *order, const bool *pending, bool want
 		CHECK_FOR_INTERRUPTS();
 		if (k > 0 && batch->ids[order[k]] == batch->ids[order[k - 1]])
 			continue;
-		if (pending != NULL && pending[order[k]] != want_pending)
+		if (which != NULL && !which[order[k]])
 			continue;
 		old = MemoryContextSwitchTo(scratch);
-		answered[order[k]] = step(batch, order[k], arg);
+		run->answered[order[k]] = run->step(batch, order[k], run->arg);
 		MemoryContextSwitchTo(old);
 		MemoryContextReset(scratch);
 	}
+	gq_search_end(batch->search);
 	MemoryContextDelete(scratch);
 }
 
@@ -101,26 +115,15 @@ static void
 run_steps(GqBatch *batch, GqBatchStep step, void *arg, bool *answered)
 {
 	int		   *order = palloc(sizeof(int) * Max(batch->n, 1));
-	bool	   *pending = NULL;
-	int64		npending = 0;
+	Run			run = {batch, order, step, arg, answered};
 
 	for (int i = 0; i < batch->n; i++)
 		order[i] = i;
 	qsort_arg(order, batch->n, sizeof(int), compare_elements, (void *) batch);
-	if (batch->may_be_pending)
-	{
-		pending = palloc(sizeof(bool) * Max(batch->n, 1));
-		npending = gq_change_pending(batch->ids, batch->n, pending);
-	}
-	batch->search = gq_search_begin(NULL);
-	run_round(batch, order, pending, false, step, arg, answered);
-	if (npending > 0)
-	{
-		gq_change_take_locks(batch->ids, batch->n, pending);
-		gq_search_renew(batch->search);
-		run_round(batch, order, pending, true, step, arg, answered);
-	}
-	gq_search_end(batch->search);
+	if (batch->locks_some)
+		gq_under_rounds(batch->ids, batch->n, batch->under, run_round, &run);
+	else
+		run_round(NULL, &run);
 	pfree(order);
 }
 

@@ -2,8 +2,8 @@
  *
  * batch.h
  *	  What the _many forms have in common: each id once, done in the order of
- *	  ids (so that two batches cannot deadlock; pending tasks last), answered in
- *	  the order given.
+ *	  ids (so that two batches cannot deadlock; those that need locks last),
+ *	  answered in the order given.
  *
  *-------------------------------------------------------------------------
  */
@@ -13,13 +13,15 @@
 #include "fmgr.h"
 
 #include "core/finish.h"
+#include "core/under_locks.h"
 
 typedef struct GqBatch
 {
 	int			n;
 	int64	   *ids;
 	int64	   *tokens;			/* zeros where none were given */
-	bool		may_be_pending; /* it may be done to pending tasks */
+	bool		locks_some;		/* some may need locks: those in the state */
+	GqUnder		under;
 	GqSearch   *search;			/* while it runs */
 } GqBatch;
 

@@ -88,7 +88,8 @@ goque_cancel_many(PG_FUNCTION_ARGS)
 	GqBatch		batch;
 
 	gq_batch_read(fcinfo, &batch, 0, -1);
-	batch.may_be_pending = true;
+	batch.locks_some = true;
+	batch.under = GQ_UNDER_PENDING;
 	gq_require_writable("goque_cancel_many()");
 	return gq_batch_run(fcinfo, &batch, cancel_one, NULL);
 }
@@ -130,6 +131,7 @@ goque_retry(PG_FUNCTION_ARGS)
 
 	gq_require_writable("goque_retry()");
 	gq_retry_prepare(&id, 1);
+	gq_retry_lock(id);
 	PG_RETURN_BOOL(gq_retry(NULL, id, run_at));
 }
 
@@ -152,6 +154,8 @@ goque_retry_many(PG_FUNCTION_ARGS)
 	run_at = read_run_at(fcinfo, 1);
 	gq_require_writable("goque_retry_many()");
 	gq_retry_prepare(batch.ids, batch.n);
+	batch.locks_some = true;
+	batch.under = GQ_UNDER_ENDED;
 	return gq_batch_run(fcinfo, &batch, retry_one, &run_at);
 }
 
@@ -201,7 +205,8 @@ goque_reschedule_many(PG_FUNCTION_ARGS)
 	Schedule	schedule = {0};
 
 	gq_batch_read(fcinfo, &batch, 0, -1);
-	batch.may_be_pending = true;
+	batch.locks_some = true;
+	batch.under = GQ_UNDER_PENDING;
 	schedule.run_at = read_run_at(fcinfo, 1);
 	schedule.has_priority = !PG_ARGISNULL(2);
 	if (schedule.has_priority)

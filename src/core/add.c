@@ -32,6 +32,7 @@
 #include "core/line.h"
 #include "core/replace.h"
 #include "core/settle.h"
+#include "core/under_locks.h"
 #include "core/unique.h"
 #include "core/unsettled.h"
 #include "core/xact.h"
@@ -336,6 +337,7 @@ typedef struct Turn
 	int64		existing;
 	int			task;
 	bool		replaced;		/* already */
+	bool		pending;		/* it is to be replaced under its locks */
 } Turn;
 
 static int
@@ -361,7 +363,7 @@ order_turns(const GqAddOptions *options, Datum type, const GqNewTask *tasks, int
 	{
 		turns[i] = (Turn)
 		{
-			0, i, false
+			0, i, false, false
 		};
 		if (tasks[i].has_external_id && (replace || tasks[i].has_ordering_key))
 		{
@@ -376,7 +378,7 @@ order_turns(const GqAddOptions *options, Datum type, const GqNewTask *tasks, int
 	return turns;
 }
 
-/* Replace what is not pending, before any line is locked: see core/settle.c. */
+/* Replace what is not pending, before any line is locked: see core/under_locks.c. */
 static void
 replace_first(const GqAddOptions *options, GqNewTask *tasks, Turn *turns, int n)
 {
@@ -385,11 +387,13 @@ replace_first(const GqAddOptions *options, GqNewTask *tasks, Turn *turns, int n)
 		GqNewTask  *task = &tasks[turns[i].task];
 
 		CHECK_FOR_INTERRUPTS();
-		if (turns[i].existing == 0)
+		if (turns[i].existing == 0 || turns[i].replaced)
 			continue;
 		check_visible(turns[i].existing);
 		task->id = turns[i].existing;
 		turns[i].replaced = gq_replace(options, task, false);
+		turns[i].pending = !turns[i].replaced &&
+			gq_under_find(&task->id, 1, GQ_UNDER_PENDING, &turns[i].pending) > 0;
 	}
 }
 
@@ -426,17 +430,19 @@ parents_to_lock(const GqAddOptions *options, bool replace, const GqNewTask *task
 }
 
 /* All but external ids: parents, the lines that the tasks of a batch join, and
- * the locks of those that are replaced. */
-static void
+ * the locks of those that are replaced.  False, and nothing is held: one of these is
+ * not pending any more. */
+static bool
 lock_rest(const GqAddOptions *options, Datum type, const GqNewTask *tasks, const Turn *turns, int n)
 {
 	int			nparents = options->parents != NULL ? options->parents->n : 0;
 	GqKeyLock  *locks = MemoryContextAllocHuge(CurrentMemoryContext,
-											   sizeof(GqKeyLock) * ((int64) n * 3 + nparents + 1));
+											   sizeof(GqKeyLock) * ((int64) n * 2 + nparents + 1));
 	int64	   *ids = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(int64) * n);
-	bool	   *replaced = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(bool) * n);
+	bool	   *pending = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(bool) * n);
 	bool		replace = turns != NULL && options->on_conflict == GQ_CONFLICT_REPLACE;
 	int64		count = parents_to_lock(options, replace, tasks, n, locks);
+	bool		held;
 
 	for (int i = 0; i < n; i++)
 	{
@@ -444,16 +450,18 @@ lock_rest(const GqAddOptions *options, Datum type, const GqNewTask *tasks, const
 		int64		existing = turns != NULL ? turns[i].existing : 0;
 
 		ids[i] = existing;
-		replaced[i] = replace && existing != 0;
+		pending[i] = replace && turns[i].pending;
 		if (task->has_ordering_key && (existing == 0 || replace))
 			locks[count++] = line_of(type, task);
+		/* it gets tasks to wait for */
+		if (replace && existing != 0 && options->parents != NULL)
+			locks[count++] = gq_dependency_lock(existing);
 	}
-	if (replace)
-		count += gq_change_locks(ids, n, replaced, &locks[count]);
-	gq_locks_take(locks, count);
+	held = gq_under_take(ids, n, GQ_UNDER_PENDING, pending, locks, count);
 	pfree(locks);
 	pfree(ids);
-	pfree(replaced);
+	pfree(pending);
+	return held;
 }
 
 static int
@@ -501,9 +509,12 @@ add_in_turn(const GqAddOptions *options, Datum type, GqNewTask *tasks, int n)
 {
 	Turn	   *turns = order_turns(options, type, tasks, n);
 
-	if (options->on_conflict == GQ_CONFLICT_REPLACE)
-		replace_first(options, tasks, turns, n);
-	lock_rest(options, type, tasks, turns, n);
+	do
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (options->on_conflict == GQ_CONFLICT_REPLACE)
+			replace_first(options, tasks, turns, n);
+	} while (!lock_rest(options, type, tasks, turns, n));
 	if (options->parents != NULL)
 		gq_parents_look(options->parents, false);
 	for (int i = 0; i < n; i++)
@@ -512,6 +523,9 @@ add_in_turn(const GqAddOptions *options, Datum type, GqNewTask *tasks, int n)
 
 		if (turns[i].replaced)
 			gq_replace_finish(options, task);
+		else if (turns[i].existing != 0 && options->on_conflict != GQ_CONFLICT_REPLACE)
+			/* its line is not locked: it stays at that */
+			(void) resolve_clash(options, task, turns[i].existing);
 		else if (task->has_external_id)
 			add_with_external_id(options, type, task);
 		else
@@ -526,7 +540,7 @@ add_together(const GqAddOptions *options, Datum type, GqNewTask *tasks, int n)
 	bool		in_lines = any_ordering_key(tasks, n);
 
 	if (in_lines)
-		lock_rest(options, type, tasks, NULL, n);
+		(void) lock_rest(options, type, tasks, NULL, n);
 	if (options->parents != NULL)
 		gq_parents_look(options->parents, false);
 	for (int i = 0; i < n && has_parents(options); i++)

@@ -15,41 +15,48 @@
 #include "core/bulk.h"
 #include "core/change.h"
 #include "core/finish.h"
+#include "core/under_locks.h"
 #include "store/task_ids.h"
 
-/* Do it to each of them; how many it was done to. */
-static int64
-for_each(const int64 *ids, int64 n, bool (*step) (GqSearch *search, int64 id))
+/* what is done to each of them, and to how many it was */
+typedef struct Bulk
 {
+	const int64 *ids;
+	int64		n;
+	bool		(*step) (GqSearch *search, int64 id);
+	int64		count;
+} Bulk;
+
+static void
+bulk_round(const bool *which, void *arg)
+{
+	Bulk	   *bulk = arg;
 	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "goque for each task",
 												  ALLOCSET_DEFAULT_SIZES);
 	GqSearch   *search = gq_search_begin(NULL);
-	int64		count = 0;
 
-	for (int64 i = 0; i < n; i++)
+	for (int64 i = 0; i < bulk->n; i++)
 	{
 		MemoryContext old = MemoryContextSwitchTo(scratch);
 
 		CHECK_FOR_INTERRUPTS();
-		if (step(search, ids[i]))
-			count++;
+		if (which[i] && bulk->step(search, bulk->ids[i]))
+			bulk->count++;
 		MemoryContextSwitchTo(old);
 		MemoryContextReset(scratch);
 	}
 	gq_search_end(search);
 	MemoryContextDelete(scratch);
-	gq_change_end();
-	return count;
 }
 
-static void
-take_locks_of_all(const int64 *ids, int64 n)
+static int64
+for_each(const int64 *ids, int64 n, GqUnder state, bool (*step) (GqSearch *search, int64 id))
 {
-	bool	   *all = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(bool) * Max(n, 1));
+	Bulk		bulk = {ids, n, step};
 
-	memset(all, true, sizeof(bool) * n);
-	gq_change_take_locks(ids, n, all);
-	pfree(all);
+	gq_under_rounds(ids, n, state, bulk_round, &bulk);
+	gq_change_end();
+	return bulk.count;
 }
 
 int64
@@ -58,9 +65,7 @@ gq_cancel_all(const char *type, GqStatus status, int64 max)
 	int64		n;
 	int64	   *ids = gq_task_ids(type, status, NULL, max, &n);
 
-	if (status == GQ_PENDING)
-		take_locks_of_all(ids, n);
-	return for_each(ids, n, gq_cancel);
+	return for_each(ids, n, GQ_UNDER_PENDING, gq_cancel);
 }
 
 static bool
@@ -76,5 +81,5 @@ gq_retry_all(const char *type, GqStatus status, const char *error_like, int64 ma
 	int64	   *ids = gq_task_ids(type, status, error_like, max, &n);
 
 	gq_retry_prepare(ids, n);
-	return for_each(ids, n, retry_now);
+	return for_each(ids, n, GQ_UNDER_ENDED, retry_now);
 }

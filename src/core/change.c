@@ -25,7 +25,6 @@
 #include "access/xact.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
-#include "utils/datum.h"
 #include "utils/memutils.h"
 #include "utils/resowner.h"
 #include "utils/snapmgr.h"
@@ -41,6 +40,8 @@
 #include "core/processing_map.h"
 #include "core/settle.h"
 #include "core/unsettled.h"
+#include "core/subtransaction.h"
+#include "core/under_locks.h"
 #include "core/xact.h"
 #include "shared/databases.h"
 #include "shared/leases.h"
@@ -119,7 +120,7 @@ ends_for_others(const GqTask *task, const GqDecision *decision, GqStatus status,
 {
 	if (GqStatusIsTerminal(task->status) || (!decision->remove && !GqStatusIsTerminal(status)))
 		return false;
-	return gq_dependency_has_children(entry) || (task->status == GQ_PENDING && has_parents(task));
+	return gq_dependency_has_children(entry, task->id) || (task->status == GQ_PENDING && has_parents(task));
 }
 
 static GqStatus
@@ -252,19 +253,6 @@ gq_change_row(GqGeneration *generation, const GqTask *task, const GqDecision *de
 	return result;
 }
 
-/* The locks under which a pending task is changed. */
-static int
-locks_of_pending(const GqTask *task, bool under_line, GqKeyLock locks[2])
-{
-	int			n = 0;
-
-	if (has_parents(task) && !(under_line && task->place != 0))
-		locks[n++] = gq_dependency_lock(task->id);
-	if (gq_line_of(task, &locks[n]))
-		n++;
-	return n;
-}
-
 /*
  * May it be changed so without waiting for the lock of a line, or of a task?  A
  * pending task is changed under its locks alone; without wait, those that will be
@@ -278,7 +266,7 @@ holds_locks(const GqTask *task, const GqDecision *decision, bool wait)
 
 	if (task->status == GQ_PENDING)
 	{
-		n = locks_of_pending(task, decision->under_line, locks);
+		n = gq_under_locks_of(task, decision->under_line, locks);
 		return (n == 0 || gq_locks_hold(&locks[0])) && (n < 2 || gq_locks_hold(&locks[1]));
 	}
 	if (wait || !leaves_line(task, decision, status_after(task, decision)))
@@ -286,14 +274,20 @@ holds_locks(const GqTask *task, const GqDecision *decision, bool wait)
 	return !gq_line_of(task, &locks[0]) || gq_locks_try(&locks[0]);
 }
 
+/* Whether they are held now or not: the task is to be looked at again. */
 static bool
 take_locks(const GqTask *task, const GqDecision *decision, bool wait)
 {
+	const bool	which = true;
 	GqKeyLock	locks[2];
-	int			n = locks_of_pending(task, decision->under_line, locks);
+	int			n;
 
 	if (wait)
-		gq_locks_take(locks, n);
+	{
+		(void) gq_under_take(&task->id, 1, GQ_UNDER_PENDING, &which, NULL, 0);
+		return true;
+	}
+	n = gq_under_locks_of(task, decision->under_line, locks);
 	for (int i = 0; i < n; i++)
 		if (!gq_locks_try(&locks[i]))
 			return false;
@@ -361,6 +355,26 @@ change_alone(int64 id, Manner manner, GqDecide decide, void *arg)
 	return outcome;
 }
 
+/* a change in a subtransaction */
+typedef struct Guarded
+{
+	int64		id;
+	GqDecide	decide;
+	void	   *arg;
+	int64		mark;
+	GqOutcome	outcome;
+} Guarded;
+
+static bool
+try_guarded(void *arg)
+{
+	Guarded    *guarded = arg;
+	Manner		manner = {.wait = false,.guarded = true};
+
+	guarded->outcome = change_alone(guarded->id, manner, guarded->decide, guarded->arg);
+	return guarded->outcome == GQ_CHANGED && !gq_unsettled_any(guarded->mark, true);
+}
+
 /*
  * What ends for others must be settled, and who does not wait (the keeper) cannot
  * leave that to its commit.  So if the locks of all whom it concerns are not
@@ -369,27 +383,12 @@ change_alone(int64 id, Manner manner, GqDecide decide, void *arg)
 static GqOutcome
 change_guarded(int64 id, GqDecide decide, void *arg)
 {
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	Manner		manner = {.wait = false,.guarded = true};
-	int64		mark = gq_unsettled_mark();
-	GqOutcome	outcome;
+	Guarded		guarded = {id, decide, arg, gq_unsettled_mark()};
 
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(context);
-	outcome = change_alone(id, manner, decide, arg);
-	if (outcome == GQ_CHANGED && !gq_unsettled_any(mark, true))
-		ReleaseCurrentSubTransaction();
-	else
-	{
-		RollbackAndReleaseCurrentSubTransaction();
-		gq_unsettled_reset(mark);
-		if (outcome == GQ_CHANGED)
-			outcome = GQ_BUSY;
-	}
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = owner;
-	return outcome;
+	if (gq_in_subtransaction(try_guarded, &guarded))
+		return GQ_CHANGED;
+	gq_unsettled_reset(guarded.mark);
+	return guarded.outcome == GQ_CHANGED ? GQ_BUSY : guarded.outcome;
 }
 
 GqOutcome
@@ -409,63 +408,4 @@ gq_change_end(void)
 {
 	CommandCounterIncrement();
 	gq_settle_call();
-}
-
-/* ---- tasks of one call that are pending ---- */
-
-int64
-gq_change_pending(const int64 *ids, int64 n, bool *pending)
-{
-	GqSearch   *search = gq_search_begin(NULL);
-	int64		count = 0;
-
-	for (int64 i = 0; i < n; i++)
-	{
-		TupleTableSlot *slot;
-		GqTask		task;
-
-		CHECK_FOR_INTERRUPTS();
-		pending[i] = false;
-		if (gq_search_find(search, ids[i], &slot) == NULL)
-			continue;
-		gq_task_read(&task, slot);
-		pending[i] = task.status == GQ_PENDING;
-		count += pending[i];
-	}
-	gq_search_end(search);
-	return count;
-}
-
-int64
-gq_change_locks(const int64 *ids, int64 n, const bool *which, GqKeyLock *locks)
-{
-	GqSearch   *search = gq_search_begin(NULL);
-	int64		count = 0;
-
-	for (int64 i = 0; i < n; i++)
-	{
-		TupleTableSlot *slot;
-		GqTask		task;
-
-		CHECK_FOR_INTERRUPTS();
-		if (!which[i] || gq_search_find(search, ids[i], &slot) == NULL)
-			continue;
-		gq_task_read(&task, slot);
-		for (int k = locks_of_pending(&task, false, &locks[count]); k > 0; k--, count++)
-		{
-			locks[count].type = datumCopy(locks[count].type, false, -1);
-			locks[count].key = datumCopy(locks[count].key, false, -1);
-		}
-	}
-	gq_search_end(search);
-	return count;
-}
-
-void
-gq_change_take_locks(const int64 *ids, int64 n, const bool *which)
-{
-	GqKeyLock  *locks = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(GqKeyLock) * Max(2 * n, 1));
-
-	gq_locks_take(locks, gq_change_locks(ids, n, which, locks));
-	pfree(locks);
 }

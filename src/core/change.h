@@ -56,15 +56,6 @@ extern GqOutcome gq_change_task(GqSearch *search, int64 id, bool wait, GqDecide 
 extern void gq_change_end(void);
 
 /*
- * For many tasks: which of them are pending (returns how many); and the locks
- * that these need, into `locks` (2 n at most), or taken.  Those that are not
- * pending are changed before that.
- */
-extern int64 gq_change_pending(const int64 *ids, int64 n, bool *pending);
-extern int64 gq_change_locks(const int64 *ids, int64 n, const bool *which, GqKeyLock *locks);
-extern void gq_change_take_locks(const int64 *ids, int64 n, const bool *which);
-
-/*
  * The same for one row version that the caller has found: TM_Ok when it is
  * done.  Used where rows are not looked for by id.
  */

@@ -42,15 +42,32 @@
 
 /* ---- the sign ---- */
 
+/* Children of before the start may not be committed yet. */
+static bool
+may_be_prepared(void)
+{
+	static bool none = false;	/* there will be no others */
+
+	if (!none)
+		none = !gq_prepared_pending();
+	return !none;
+}
+
+/*
+ * While it is not known of a type, nobody has made the sign since the start: what
+ * children there are have been committed, or are prepared.
+ */
 bool
-gq_dependency_has_children(GqType *entry)
+gq_dependency_has_children(GqType *entry, int64 id)
 {
 	uint64		known = entry == NULL ? GQ_CHILDREN_UNKNOWN : pg_atomic_read_u64(&entry->children);
 
 	if (known == GQ_CHILDREN_NONE)
 		return false;
-	if (known != GQ_CHILDREN_UNKNOWN || !gq_dependencies_are_void())
+	if (known != GQ_CHILDREN_UNKNOWN)
 		return true;
+	if (!gq_dependencies_are_void())
+		return entry == NULL || gq_dependencies_any_child(id) || may_be_prepared();
 	/* if it is still unknown */
 	return entry != NULL &&
 		!pg_atomic_compare_exchange_u64(&entry->children, &known, GQ_CHILDREN_NONE) &&
@@ -157,6 +174,15 @@ gq_parents_of(Datum array)
 		if (i == 0 || parents->ids[i] != parents->ids[parents->n - 1])
 			parents->ids[parents->n++] = parents->ids[i];
 	return parents;
+}
+
+GqParents *
+gq_parents_of_task(const GqTask *task)
+{
+	bool		isnull;
+	Datum		after = slot_getattr(task->slot, GQ_ATT_AFTER, &isnull);
+
+	return isnull ? NULL : gq_parents_of(after);
 }
 
 GqKeyLock

@@ -24,8 +24,8 @@ typedef struct GqParents
 	GqStatus	ended_as;
 } GqParents;
 
-/* May somebody wait for a task of this type?  (NULL: of one without entry) */
-extern bool gq_dependency_has_children(GqType *entry);
+/* May somebody wait for this task of that type?  (NULL: of one without entry) */
+extern bool gq_dependency_has_children(GqType *entry, int64 id);
 
 /* Find out for the types of which it is not known. */
 extern void gq_dependency_survey(void);
@@ -34,6 +34,7 @@ extern void gq_dependency_survey(void);
 extern GqKeyLock gq_dependency_lock(int64 id);
 
 extern GqParents *gq_parents_of(Datum array);
+extern GqParents *gq_parents_of_task(const GqTask *task);	/* NULL: none */
 
 /*
  * Make known that these tasks get children.  May wait for who is changing one of

@@ -24,6 +24,7 @@
 #include "core/line.h"
 #include "core/running.h"
 #include "core/size.h"
+#include "core/under_locks.h"
 #include "core/unique.h"
 #include "guc.h"
 #include "shared/leases.h"
@@ -245,16 +246,6 @@ gq_cancel_pending(int64 id, const char *reason)
 	return outcome == GQ_CHANGED;
 }
 
-/* NULL: it was added after none. */
-static GqParents *
-parents_of(const GqTask *task)
-{
-	bool		isnull;
-	Datum		after = slot_getattr(task->slot, GQ_ATT_AFTER, &isnull);
-
-	return isnull ? NULL : gq_parents_of(after);
-}
-
 /*
  * What comes back to life goes last in its line, and waits again for those of its
  * parents that live; others hold it back no more.
@@ -266,7 +257,7 @@ revive(const GqTask *task, GqDecision *decision, Request *request)
 	GqKeyLock	own;
 	bool		keyed = gq_line_of(task, &line);
 
-	request->parents = parents_of(task);
+	request->parents = gq_parents_of_task(task);
 	if (request->parents != NULL)
 		own = gq_dependency_lock(task->id);
 	if ((keyed && !gq_locks_hold(&line)) || (request->parents != NULL && !gq_locks_hold(&own)))
@@ -311,35 +302,11 @@ read_key(GqSearch *search, int64 id, GqTask *task, GqUniqueKey *key)
 	return true;
 }
 
-/* The locks of those that have ended, and of the tasks that they wait for. */
-static void
-lock_for_revival(const int64 *ids, int64 n, const bool *ended, List *all_parents)
-{
-	GqKeyLock  *locks;
-	int64		count = 2 * n;
-	ListCell   *lc;
-
-	foreach(lc, all_parents)
-		count += ((const GqParents *) lfirst(lc))->n;
-	locks = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(GqKeyLock) * Max(count, 1));
-	count = gq_change_locks(ids, n, ended, locks);
-	foreach(lc, all_parents)
-	{
-		const GqParents *parents = lfirst(lc);
-
-		for (int i = 0; i < parents->n; i++)
-			locks[count++] = gq_dependency_lock(parents->ids[i]);
-	}
-	gq_locks_take(locks, count);
-	pfree(locks);
-}
-
 void
 gq_retry_prepare(const int64 *ids, int64 n)
 {
 	GqSearch   *search = gq_search_begin(NULL);
 	GqKeyLock  *locks = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(GqKeyLock) * Max(n, 1));
-	bool	   *ended = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(bool) * Max(n, 1));
 	List	   *all_parents = NIL;
 	int64		nlocks = 0;
 	ListCell   *lc;
@@ -353,8 +320,7 @@ gq_retry_prepare(const int64 *ids, int64 n)
 		CHECK_FOR_INTERRUPTS();
 		if (read_key(search, ids[i], &task, &key))
 			locks[nlocks++] = gq_unique_lock(key);
-		ended[i] = task.id != 0 && GqStatusIsTerminal(task.status);
-		parents = ended[i] ? parents_of(&task) : NULL;
+		parents = task.id != 0 && GqStatusIsTerminal(task.status) ? gq_parents_of_task(&task) : NULL;
 		if (parents != NULL)
 			all_parents = lappend(all_parents, parents);
 	}
@@ -362,9 +328,17 @@ gq_retry_prepare(const int64 *ids, int64 n)
 	foreach(lc, all_parents)
 		gq_parents_announce(lfirst(lc), true);
 	gq_locks_take(locks, nlocks);
-	lock_for_revival(ids, n, ended, all_parents);
 	pfree(locks);
-	pfree(ended);
+}
+
+void
+gq_retry_lock(int64 id)
+{
+	bool		ended;
+
+	while (gq_under_find(&id, 1, GQ_UNDER_ENDED, &ended) > 0 &&
+		   !gq_under_take(&id, 1, GQ_UNDER_ENDED, &ended, NULL, 0))
+		CHECK_FOR_INTERRUPTS();
 }
 
 /* Has nobody else taken the key since? */

@@ -36,10 +36,11 @@ extern bool gq_cancel_pending(int64 id, const char *reason);
 
 /*
  * To be called for all tasks that are about to be retried, before the first:
- * locks their external ids and lines, so that none is taken meanwhile, in one
- * order for all callers.
+ * locks their external ids, so that none is taken meanwhile.  Those that have ended
+ * need other locks as well (GQ_UNDER_ENDED), which the second takes for one task.
  */
 extern void gq_retry_prepare(const int64 *ids, int64 n);
+extern void gq_retry_lock(int64 id);
 
 /* run_at 0: now */
 extern bool gq_retry(GqSearch *search, int64 id, TimestampTz run_at);

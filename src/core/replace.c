@@ -18,6 +18,7 @@
 #include "core/finish.h"
 #include "core/line.h"
 #include "core/replace.h"
+#include "core/under_locks.h"
 #include "core/unsettled.h"
 #include "store/dependencies.h"
 
@@ -100,10 +101,10 @@ decide_replace(const GqTask *old, GqDecision *decision, void *arg)
 }
 
 static bool
-change(int64 id, GqDecide decide, Replacement *replacement)
+change(int64 id, bool wait, GqDecide decide, Replacement *replacement)
 {
 	GqSearch   *search = gq_search_begin(NULL);
-	GqOutcome	outcome = gq_change_task(search, id, true, decide, replacement);
+	GqOutcome	outcome = gq_change_task(search, id, wait, decide, replacement);
 
 	gq_search_end(search);
 	CommandCounterIncrement();
@@ -115,7 +116,8 @@ gq_replace(const GqAddOptions *options, const GqNewTask *task, bool all)
 {
 	Replacement replacement = {options, task, all};
 
-	return change(task->id, decide_replace, &replacement);
+	/* with locks held, nobody is waited for: it is just being fetched, say */
+	return change(task->id, !all, decide_replace, &replacement);
 }
 
 /* ---- when all is locked ---- */
@@ -142,7 +144,7 @@ is_pending(int64 id)
 {
 	bool		pending;
 
-	return gq_change_pending(&id, 1, &pending) > 0;
+	return gq_under_find(&id, 1, GQ_UNDER_PENDING, &pending) > 0;
 }
 
 void
@@ -160,7 +162,7 @@ gq_replace_finish(const GqAddOptions *options, const GqNewTask *task)
 		gq_dependencies_insert(parents->live, parents->nlive, &task->id, 1);
 	}
 	if (task->has_ordering_key)
-		(void) change(task->id, decide_join, &replacement);
+		(void) change(task->id, true, decide_join, &replacement);
 	if (parents != NULL && parents->ended != 0)
 		(void) gq_cancel_pending(task->id, gq_parents_reason(parents->ended, parents->ended_as));
 	gq_unsettled_task(task->id, 0, false);

@@ -151,6 +151,15 @@ gq_dependencies_any(int64 child)
 }
 
 bool
+gq_dependencies_any_child(int64 parent)
+{
+	bool		any = false;
+
+	each_row(GQ_REL_DEPENDENCIES_PKEY, parent, 0, ForwardScanDirection, AccessShareLock, note_row, &any);
+	return any;
+}
+
+bool
 gq_dependencies_exist(int64 parent, int64 child)
 {
 	bool		any = false;

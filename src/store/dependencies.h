@@ -28,6 +28,9 @@ extern void gq_dependencies_insert(const int64 *parents, int nparents,
 extern int64 *gq_dependencies_children(int64 parent, int64 *n);
 extern int64 *gq_dependencies_parents(int64 child, int64 max, int64 *n);
 
+/* Does any child wait for this one? */
+extern bool gq_dependencies_any_child(int64 parent);
+
 /* Does the child wait for any, for this one? */
 extern bool gq_dependencies_any(int64 child);
 extern bool gq_dependencies_exist(int64 parent, int64 child);

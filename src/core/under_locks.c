@@ -1,0 +1,226 @@
+/*-------------------------------------------------------------------------
+ *
+ * under_locks.c
+ *	  Tasks that are changed under locks of keys, not by whoever gets the row first.
+ *
+ * A task that is pending, or comes back to life, concerns others: those of its
+ * line, those that it waits for.  Whoever changes it holds their locks.  Others
+ * may hold the row of a task that is not pending and wait for such a lock; so who
+ * holds one must not wait for such a row.  Therefore a call that treats many tasks
+ * does those first that need no locks.
+ *
+ * While a call waits for the locks, a task may come out of the state for which they
+ * are needed: its turn has come.  Then they are given back, with the subtransaction
+ * that took them, and the task is treated like the others.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "utils/datum.h"
+#include "utils/memutils.h"
+
+#include "core/dependency.h"
+#include "core/line.h"
+#include "core/status.h"
+#include "core/subtransaction.h"
+#include "core/under_locks.h"
+
+static bool
+is_in(GqStatus status, GqUnder state)
+{
+	return state == GQ_UNDER_PENDING ? status == GQ_PENDING : GqStatusIsTerminal(status);
+}
+
+int
+gq_under_locks_of(const GqTask *task, bool under_line, GqKeyLock locks[2])
+{
+	bool		has_no_parents;
+	int			n = 0;
+
+	(void) slot_getattr(task->slot, GQ_ATT_AFTER, &has_no_parents);
+	if (!has_no_parents && !(under_line && task->place != 0))
+		locks[n++] = gq_dependency_lock(task->id);
+	if (gq_line_of(task, &locks[n]))
+		n++;
+	return n;
+}
+
+int64
+gq_under_find(const int64 *ids, int64 n, GqUnder state, bool *which)
+{
+	GqSearch   *search = gq_search_begin(NULL);
+	int64		count = 0;
+
+	for (int64 i = 0; i < n; i++)
+	{
+		TupleTableSlot *slot;
+		GqTask		task;
+
+		CHECK_FOR_INTERRUPTS();
+		which[i] = false;
+		if (gq_search_find(search, ids[i], &slot) == NULL)
+			continue;
+		gq_task_read(&task, slot);
+		which[i] = is_in(task.status, state);
+		count += which[i];
+	}
+	gq_search_end(search);
+	return count;
+}
+
+/* ---- the locks ---- */
+
+typedef struct Locks
+{
+	GqKeyLock  *items;
+	int64		n;
+	int64		room;
+} Locks;
+
+static void
+append_lock(Locks *locks, GqKeyLock lock)
+{
+	if (locks->n == locks->room)
+	{
+		locks->room *= 2;
+		locks->items = repalloc_huge(locks->items, sizeof(GqKeyLock) * locks->room);
+	}
+	locks->items[locks->n++] = lock;
+}
+
+static void
+append_locks_of(Locks *locks, const GqTask *task, GqUnder state)
+{
+	GqKeyLock	own[2];
+	int			n = gq_under_locks_of(task, false, own);
+	GqParents  *parents = state == GQ_UNDER_ENDED ? gq_parents_of_task(task) : NULL;
+
+	for (int i = 0; i < n; i++)
+	{
+		own[i].type = datumCopy(own[i].type, false, -1);
+		own[i].key = datumCopy(own[i].key, false, -1);
+		append_lock(locks, own[i]);
+	}
+	for (int i = 0; parents != NULL && i < parents->n; i++)
+		append_lock(locks, gq_dependency_lock(parents->ids[i]));
+}
+
+static void
+collect_locks(const int64 *ids, int64 n, GqUnder state, const bool *which, Locks *locks)
+{
+	GqSearch   *search = gq_search_begin(NULL);
+
+	for (int64 i = 0; i < n; i++)
+	{
+		TupleTableSlot *slot;
+		GqTask		task;
+
+		CHECK_FOR_INTERRUPTS();
+		if (!which[i] || gq_search_find(search, ids[i], &slot) == NULL)
+			continue;
+		gq_task_read(&task, slot);
+		append_locks_of(locks, &task, state);
+	}
+	gq_search_end(search);
+}
+
+static bool
+all_held(const Locks *locks)
+{
+	for (int64 i = 0; i < locks->n; i++)
+		if (!gq_locks_hold(&locks->items[i]))
+			return false;
+	return true;
+}
+
+/* Are those that were in that state in it still? */
+static bool
+are_still(const int64 *ids, int64 n, GqUnder state, const bool *which)
+{
+	bool	   *now = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(bool) * Max(n, 1));
+	bool		all = true;
+
+	(void) gq_under_find(ids, n, state, now);
+	for (int64 i = 0; i < n && all; i++)
+		all = now[i] || !which[i];
+	pfree(now);
+	return all;
+}
+
+/* what is locked, for whom */
+typedef struct Taking
+{
+	Locks		locks;
+	const int64 *ids;
+	int64		n;
+	GqUnder		state;
+	const bool *which;
+} Taking;
+
+static bool
+take_if_still(void *arg)
+{
+	Taking	   *taking = arg;
+
+	gq_locks_take(taking->locks.items, taking->locks.n);
+	return are_still(taking->ids, taking->n, taking->state, taking->which);
+}
+
+bool
+gq_under_take(const int64 *ids, int64 n, GqUnder state, const bool *which,
+			  const GqKeyLock *more, int64 nmore)
+{
+	Taking		taking = {.locks = {.room = nmore + 16},.ids = ids,.n = n,.state = state,.which = which};
+	Locks	   *locks = &taking.locks;
+	bool		good = true;
+
+	locks->items = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(GqKeyLock) * locks->room);
+	for (int64 i = 0; i < nmore; i++)
+		append_lock(locks, more[i]);
+	collect_locks(ids, n, state, which, locks);
+
+	/*
+	 * without tasks that can change meanwhile, or what is held anyway, there
+	 * is no need
+	 */
+	if (locks->n == nmore)
+		gq_locks_take(locks->items, nmore);
+	else if (!all_held(locks))
+		good = gq_in_subtransaction(take_if_still, &taking);
+	pfree(locks->items);
+	return good;
+}
+
+/* ---- many ---- */
+
+void
+gq_under_rounds(const int64 *ids, int64 n, GqUnder state, GqRound round, void *arg)
+{
+	bool	   *under = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(bool) * Max(n, 1));
+	bool	   *free = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(bool) * Max(n, 1));
+	bool	   *left = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(bool) * Max(n, 1));
+	int64		nleft = n;
+
+	memset(left, true, sizeof(bool) * n);
+	while (nleft > 0)
+	{
+		(void) gq_under_find(ids, n, state, under);
+		nleft = 0;
+		for (int64 i = 0; i < n; i++)
+		{
+			free[i] = left[i] && !under[i];
+			left[i] &= under[i];
+			nleft += left[i];
+		}
+		round(free, arg);
+		if (nleft == 0 || !gq_under_take(ids, n, state, left, NULL, 0))
+			continue;
+		round(left, arg);
+		break;
+	}
+	pfree(under);
+	pfree(free);
+	pfree(left);
+}
