@@ -83,7 +83,7 @@ typedef struct Run
 } Run;
 
 /* A round over the ids in order: those that are marked (NULL: all). */
-static void
+static bool
 run_round(const bool *which, void *arg)
 {
 	Run		   *run = arg;
@@ -91,6 +91,7 @@ run_round(const bool *which, void *arg)
 	const int  *order = run->order;
 	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "goque batch",
 												  ALLOCSET_DEFAULT_SIZES);
+	bool		all = true;
 
 	batch->search = gq_search_begin(NULL);
 	for (int k = 0; k < batch->n; k++)
@@ -104,11 +105,13 @@ run_round(const bool *which, void *arg)
 			continue;
 		old = MemoryContextSwitchTo(scratch);
 		run->answered[order[k]] = run->step(batch, order[k], run->arg);
+		all &= run->answered[order[k]];
 		MemoryContextSwitchTo(old);
 		MemoryContextReset(scratch);
 	}
 	gq_search_end(batch->search);
 	MemoryContextDelete(scratch);
+	return all;
 }
 
 static void
@@ -123,7 +126,7 @@ run_steps(GqBatch *batch, GqBatchStep step, void *arg, bool *answered)
 	if (batch->locks_some)
 		gq_under_rounds(batch->ids, batch->n, batch->under, run_round, &run);
 	else
-		run_round(NULL, &run);
+		(void) run_round(NULL, &run);
 	pfree(order);
 }
 

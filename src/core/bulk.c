@@ -27,13 +27,14 @@ typedef struct Bulk
 	int64		count;
 } Bulk;
 
-static void
+static bool
 bulk_round(const bool *which, void *arg)
 {
 	Bulk	   *bulk = arg;
 	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "goque for each task",
 												  ALLOCSET_DEFAULT_SIZES);
 	GqSearch   *search = gq_search_begin(NULL);
+	bool		all = true;
 
 	for (int64 i = 0; i < bulk->n; i++)
 	{
@@ -42,17 +43,20 @@ bulk_round(const bool *which, void *arg)
 		CHECK_FOR_INTERRUPTS();
 		if (which[i] && bulk->step(search, bulk->ids[i]))
 			bulk->count++;
+		else
+			all &= !which[i];
 		MemoryContextSwitchTo(old);
 		MemoryContextReset(scratch);
 	}
 	gq_search_end(search);
 	MemoryContextDelete(scratch);
+	return all;
 }
 
 static int64
 for_each(const int64 *ids, int64 n, GqUnder state, bool (*step) (GqSearch *search, int64 id))
 {
-	Bulk		bulk = {ids, n, step};
+	Bulk		bulk = {.ids = ids,.n = n,.step = step};
 
 	gq_under_rounds(ids, n, state, bulk_round, &bulk);
 	gq_change_end();

@@ -299,6 +299,8 @@ typedef struct Manner
 {
 	bool		wait;
 	bool		guarded;		/* in a subtransaction that can be rolled back */
+	bool		one_of_many;	/* takes no locks: rows of others come after
+								 * it */
 } Manner;
 
 /* One look at the task; GQ_BUSY: it is being changed, or was since. */
@@ -319,7 +321,8 @@ try_change(GqSearch *search, int64 id, Manner manner, GqDecide decide, void *arg
 		ends_for_others(&task, &decision, status_after(&task, &decision), gq_change_entry(&task)))
 		return GQ_UNGUARDED;
 	if (!holds_locks(&task, &decision, manner.wait))
-		return task.status == GQ_PENDING && take_locks(&task, &decision, manner.wait)
+		return manner.one_of_many ? GQ_REFUSED :
+			task.status == GQ_PENDING && take_locks(&task, &decision, manner.wait)
 			? GQ_STALE : GQ_BUSY;
 	return gq_change_row(generation, &task, &decision, manner.wait, NULL) == TM_Ok
 		? GQ_CHANGED : GQ_BUSY;
@@ -383,7 +386,7 @@ try_guarded(void *arg)
 static GqOutcome
 change_guarded(int64 id, GqDecide decide, void *arg)
 {
-	Guarded		guarded = {id, decide, arg, gq_unsettled_mark()};
+	Guarded		guarded = {.id = id,.decide = decide,.arg = arg,.mark = gq_unsettled_mark()};
 
 	if (gq_in_subtransaction(try_guarded, &guarded))
 		return GQ_CHANGED;
@@ -401,6 +404,15 @@ gq_change_task(GqSearch *search, int64 id, bool wait, GqDecide decide, void *arg
 		return change_found(search, id, manner, decide, arg);
 	outcome = change_alone(id, manner, decide, arg);
 	return outcome == GQ_UNGUARDED ? change_guarded(id, decide, arg) : outcome;
+}
+
+GqOutcome
+gq_change_one_of(GqSearch *search, int64 id, GqDecide decide, void *arg)
+{
+	Manner		manner = {.wait = true,.one_of_many = search != NULL};
+
+	return search != NULL ? change_found(search, id, manner, decide, arg)
+		: change_alone(id, manner, decide, arg);
 }
 
 void

@@ -52,6 +52,10 @@ typedef enum GqOutcome
  */
 extern GqOutcome gq_change_task(GqSearch *search, int64 id, bool wait, GqDecide decide, void *arg);
 
+/* The same, with wait, for a call that treats many: a pending task whose locks are not
+ * held is refused (see core/under_locks.h). */
+extern GqOutcome gq_change_one_of(GqSearch *search, int64 id, GqDecide decide, void *arg);
+
 /* At the end of a call that changed tasks with a search of its own. */
 extern void gq_change_end(void);
 

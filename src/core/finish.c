@@ -225,7 +225,7 @@ gq_cancel(GqSearch *search, int64 id)
 {
 	Request		request = {.now = GetCurrentTimestamp()};
 
-	return gq_change_task(search, id, true, decide_cancel, &request) == GQ_CHANGED;
+	return gq_change_one_of(search, id, decide_cancel, &request) == GQ_CHANGED;
 }
 
 static bool
@@ -394,7 +394,7 @@ gq_reschedule(GqSearch *search, int64 id, TimestampTz run_at, bool has_priority,
 	Request		request = {.now = GetCurrentTimestamp(),.run_at = run_at,
 	.has_value = has_priority,.value = Int16GetDatum(priority)};
 
-	return gq_change_task(search, id, true, decide_reschedule, &request) == GQ_CHANGED;
+	return gq_change_one_of(search, id, decide_reschedule, &request) == GQ_CHANGED;
 }
 
 static bool

@@ -195,32 +195,65 @@ gq_under_take(const int64 *ids, int64 n, GqUnder state, const bool *which,
 
 /* ---- many ---- */
 
+/* Of those that are to do, which are free, and which are in the state?  These are left. */
+static int64
+divide(const int64 *ids, int64 n, GqUnder state, bool *todo, bool *free)
+{
+	bool	   *under = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(bool) * Max(n, 1));
+	int64		left = 0;
+
+	(void) gq_under_find(ids, n, state, under);
+	for (int64 i = 0; i < n; i++)
+	{
+		free[i] = todo[i] && !under[i];
+		todo[i] &= under[i];
+		left += todo[i];
+	}
+	pfree(under);
+	return left;
+}
+
+/* Those that came into the state after the look, and so were refused, are to do. */
+static int64
+add_late(const int64 *ids, int64 n, GqUnder state, const bool *free, bool *todo)
+{
+	bool	   *under = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(bool) * Max(n, 1));
+	int64		count = 0;
+
+	(void) gq_under_find(ids, n, state, under);
+	for (int64 i = 0; i < n; i++)
+		if (free[i] && under[i])
+		{
+			todo[i] = true;
+			count++;
+		}
+	pfree(under);
+	return count;
+}
+
 void
 gq_under_rounds(const int64 *ids, int64 n, GqUnder state, GqRound round, void *arg)
 {
-	bool	   *under = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(bool) * Max(n, 1));
+	bool	   *todo = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(bool) * Max(n, 1));
 	bool	   *free = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(bool) * Max(n, 1));
-	bool	   *left = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(bool) * Max(n, 1));
-	int64		nleft = n;
 
-	memset(left, true, sizeof(bool) * n);
-	while (nleft > 0)
+	memset(todo, true, sizeof(bool) * n);
+	for (;;)
 	{
-		(void) gq_under_find(ids, n, state, under);
-		nleft = 0;
-		for (int64 i = 0; i < n; i++)
-		{
-			free[i] = left[i] && !under[i];
-			left[i] &= under[i];
-			nleft += left[i];
-		}
-		round(free, arg);
-		if (nleft == 0 || !gq_under_take(ids, n, state, left, NULL, 0))
+		int64		left = divide(ids, n, state, todo, free);
+
+		CHECK_FOR_INTERRUPTS();
+		if (!round(free, arg) && state == GQ_UNDER_PENDING &&
+			add_late(ids, n, state, free, todo) > 0)
 			continue;
-		round(left, arg);
-		break;
+		if (left == 0)
+			break;
+		if (gq_under_take(ids, n, state, todo, NULL, 0))
+		{
+			(void) round(todo, arg);
+			break;
+		}
 	}
-	pfree(under);
+	pfree(todo);
 	pfree(free);
-	pfree(left);
 }

@@ -33,8 +33,8 @@ extern int64 gq_under_find(const int64 *ids, int64 n, GqUnder state, bool *which
 extern bool gq_under_take(const int64 *ids, int64 n, GqUnder state, const bool *which,
 						  const GqKeyLock *more, int64 nmore);
 
-/* Treats those of them that are marked. */
-typedef void (*GqRound) (const bool *which, void *arg);
+/* Treats those of them that are marked; false: not all could be. */
+typedef bool (*GqRound) (const bool *which, void *arg);
 
 /* Treat each task, those that need no locks first; the others when these are held. */
 extern void gq_under_rounds(const int64 *ids, int64 n, GqUnder state, GqRound round, void *arg);
