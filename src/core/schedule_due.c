@@ -121,7 +121,7 @@ describe(const ErrorData *error)
 }
 
 static void
-log_failure(const GqScheduleRow *row, TimestampTz now)
+log_failure(const GqScheduleRow *row, int sqlstate, TimestampTz now)
 {
 	static TimestampTz logged_at = 0;
 
@@ -129,7 +129,7 @@ log_failure(const GqScheduleRow *row, TimestampTz now)
 		return;
 	logged_at = now;
 	ereport(WARNING,
-			(errcode(ERRCODE_WARNING),
+			(errcode(sqlstate),
 			 errmsg("schedule \"%s\" could not add its task", gq_detail(row->name)),
 			 errdetail("%s", row->error),
 			 errhint("It is tried again every minute; goque.schedules shows the error.")));
@@ -169,7 +169,7 @@ try_fire(const GqScheduleRow *row, TimestampTz now)
 	failed.error = describe(error);
 	failed.retry_at = now + RETRY_USECS;
 	gq_schedule_update(&failed);
-	log_failure(&failed, now);
+	log_failure(&failed, error->sqlerrcode, now);
 }
 
 /* ---- the clock ---- */

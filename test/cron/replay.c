@@ -146,6 +146,62 @@ check_case(char **field)
 	unanimous += all;
 }
 
+/* The examples of docs/reference.md for daylight saving time, in Europe/Berlin: from
+ * an hour before the clock is changed to 03:30 by the new one. */
+static const struct
+{
+	const char *text;
+	const char *march;
+	const char *october;
+}			examples[] = {
+	{"30 2 * * *", " 03:00", " 02:30"},
+	{"0,30 2,3 * * *", " 03:00 03:30", " 02:00 02:30 03:00 03:30"},
+	{"*/30 * * * *", " 01:00 01:30 03:00 03:30", " 02:00 02:30 02:00 02:30 03:00 03:30"},
+	{"0 * * * *", " 01:00 03:00", " 02:00 02:00 03:00"},
+	{"*/30 2 * * *", "", " 02:00 02:30 02:00 02:30"},
+};
+
+static void
+check_example(const char *text, const char *expected, int64 change, int64 end)
+{
+	const Zone *berlin = find_zone("Europe/Berlin");
+	GqCronZone	z = {next_change, berlin};
+	GqCron		cron;
+	GqCronError error;
+	char		times[128] = "";
+	int64		at = change - 3600 - 1;
+
+	if (!gq_cron_parse(text, &cron, &error))
+		wrong++;
+	while ((at = gq_cron_next(&cron, at, 0, &z)) <= end && at != GQ_CRON_NEVER)
+	{
+		int			offset;
+		int			after;
+		int			minute;
+
+		(void) next_change(berlin, at, &offset, &after);
+		minute = (int) ((at + offset) / 60 % 1440);
+		sprintf(times + strlen(times), " %02d:%02d", minute / 60, minute % 60);
+	}
+	if (strcmp(times, expected) == 0)
+		return;
+	wrong++;
+	printf("not ok: \"%s\" in the manual:%s and not%s\n", text, times, expected);
+}
+
+static void
+check_manual(void)
+{
+	int64		march = 1774746000; /* 2026-03-29 01:00 UTC */
+	int64		october = 1792890000;	/* 2026-10-25 01:00 UTC */
+
+	for (int i = 0; i < (int) lengthof(examples); i++)
+	{
+		check_example(examples[i].text, examples[i].march, march, march + 1800);
+		check_example(examples[i].text, examples[i].october, october, october + 5400);
+	}
+}
+
 int
 main(void)
 {
@@ -170,6 +226,7 @@ main(void)
 			return 2;
 		}
 	}
+	check_manual();
 	printf("%d cases, %d wrong, all libraries agree in %d\n", cases, wrong, unanimous);
 	for (int i = 0; i < LIBRARIES; i++)
 		printf("%s: %d of %d\n", libraries[i], agreed[i], taken[i]);

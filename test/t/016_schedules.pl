@@ -194,6 +194,7 @@ is($s->query(q{SELECT error FROM goque.schedules WHERE name = 'bad'}), 'payload 
 is($s->query(q{SELECT ok, detail FROM goque.health WHERE check_name = 'schedules'}), 'f|1 schedules are late: bad (payload of a task is too large: It has 28 bytes, and the limit is 10 bytes.)', '... and goque.health');
 my @lines = grep { /could not add its task/ } split /\n/, slurp_file($node->logfile, $offset);
 is(scalar(@lines), 1, '... and one line in the log');
+like($lines[0], qr/ 54000 WARNING: /, '... with the SQLSTATE of what failed');
 unlike(slurp_file($node->logfile, $offset), qr/secret/, '... without the payload');
 $s->query(q{SELECT goque_configure('bad', max_payload_size => 0)});
 $s->query(q{UPDATE goque.schedule_settings SET retry_at = now() WHERE name = 'bad'});

@@ -24,7 +24,7 @@ sub add
 {
 	my ($type, $payload, $options) = @_;
 
-	return $s->query("SELECT goque_add('$type', '" . ($payload || '{}') . "'" . ($options ? ", $options" : '') . ')');
+	return $s->query("SELECT goque_add('$type', '" . ($payload || '{"pass": "0123456789"}') . "'" . ($options ? ", $options" : '') . ')');
 }
 
 # A function and its processor; the body is PL/pgSQL.
@@ -72,7 +72,7 @@ task_is($id, 'done|{"attempt": 1}', 'a function runs, and its result is the task
 is($s->query("SELECT count(*) FROM log WHERE id = $id"), '1', 'its effects are there once');
 like($s->query('SELECT what FROM goque.workers WHERE kind = ' . "'processor'"), qr/^waits for f$/, 'goque.workers shows the process');
 is($s->query(q{SELECT running, ok, detail FROM goque.processors}), '1|t|runs', 'goque.processors, too');
-$id = add('f', '{"fail": 1}', 'max_attempts => 1');
+$id = add('f', '{"fail": 1, "pass": "0123456789"}', 'max_attempts => 1');
 GoqueNode::wait_until($node, "SELECT status = 'attempts_left' FROM goque.tasks WHERE id = $id");
 is($s->query("SELECT error FROM goque.tasks WHERE id = $id"), "message\nDETAIL:  why\nCONTEXT:  PL/pgSQL function h_f(goque.task) line 1 at RAISE",
 	'an exception fails the task with message, detail and context');
@@ -310,7 +310,7 @@ is($s->query(q{CREATE FUNCTION h_kill(p jsonb) RETURNS void LANGUAGE plpgsql AS 
 	SELECT goque_register_processor('kill', 'h_kill');
 	SELECT goque_configure('kill', backoff => 'static', backoff_base => '1 ms', timeout => '300 ms')}) =~ s/\n//r, '', 'a handler that takes the server down');
 my $crashes = () = PostgreSQL::Test::Utils::slurp_file($node->logfile) =~ /was terminated by signal 9/g;
-$id = $s->query(q{SELECT goque_add('kill', max_attempts => 3)});
+$id = $s->query(q{SELECT goque_add('kill', '{"pass": "0123456789"}', max_attempts => 3)});
 $s->quit;
 for (1 .. 600)
 {
@@ -379,7 +379,10 @@ GoqueNode::wait_until($node, q{SELECT status = 'done' FROM goque.tasks}, 't', 'c
 pass('... until goque_resume()');
 $copy->quit;
 
-unlike(PostgreSQL::Test::Utils::slurp_file($node->logfile), qr/PANIC|TRAP:|XX000|internal error/, 'the log is clean');
+my $log = PostgreSQL::Test::Utils::slurp_file($node->logfile);
+unlike($log, qr/PANIC|TRAP:|XX000|internal error/, 'the log is clean');
+like($log, qr/Failed process was running: goque: task \d+ of type kill/, '... it says which task took the server down');
+unlike($log, qr/0123456789/, '... and shows no payload');
 $s->quit;
 $node->stop;
 done_testing();
