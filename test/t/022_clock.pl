@@ -163,6 +163,19 @@ is($s->query("SELECT goque_heartbeat($held[0], $held[1]) IS NULL, goque_release(
 is($s->query("SELECT goque_complete($id, $token)"), 't', '... its new holder is not');
 goes_on('an hour on');
 
+# ---- a type that nobody fetches ----
+
+my $unfetched = q{SELECT ok, detail FROM goque.health WHERE check_name = 'unfetched_types'};
+$s->query(q{SELECT goque_add('forgotten')});
+like($s->query($unfetched), qr/^t/, 'a task that has just come is no reason to call anybody');
+GoqueFaults::set_clock($HOUR + 90);
+is($s->query($unfetched), 'f|ready for more than a minute, and nobody fetches: forgotten (1 ready)', 'a minute later it is');
+$s->query(q{SELECT goque_pause('forgotten')});
+like($s->query($unfetched), qr/^t/, '... not if the type is paused');
+$s->query(q{SELECT goque_resume('forgotten')});
+is($s->query(q{SELECT goque_complete(id, token) FROM goque_fetch('forgotten')}), 't', 'somebody fetches it');
+like($s->query($unfetched), qr/^t/, '... and all is well');
+
 # ---- two hours back ----
 
 prepare();
