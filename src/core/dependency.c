@@ -38,7 +38,7 @@
 #include "store/row_lock.h"
 #include "store/task_ids.h"
 
-#define PARENTS_SURVEYED 100000
+#define PARENTS_SURVEYED 1000000	/* some seconds, once after a start */
 
 /* ---- the sign ---- */
 
@@ -120,36 +120,43 @@ know_none(GqType *entry, void *arg)
 	(void) pg_atomic_compare_exchange_u64(&entry->children, &known, GQ_CHILDREN_NONE);
 }
 
+typedef struct Survey
+{
+	GqSearch   *search;
+	int			n;
+} Survey;
+
+static bool
+survey_parent(int64 id, void *arg)
+{
+	Survey	   *survey = arg;
+	TupleTableSlot *slot;
+	GqTask		task;
+	bool		newly;
+
+	if (survey->n++ == PARENTS_SURVEYED)
+		return false;
+	if (gq_search_find(survey->search, id, &slot) == NULL)
+		return true;
+	gq_task_read(&task, slot);
+	(void) announce(gq_change_entry(&task), &newly);
+	return true;
+}
+
 /* Whoever adds a child meanwhile makes the sign itself. */
 void
 gq_dependency_survey(void)
 {
 	bool		unknown = false;
-	GqSearch   *search;
-	int64	   *parents;
-	int64		n;
+	Survey		survey = {0};
 
 	gq_each_type(note_unknown, &unknown);
 	if (!unknown || gq_prepared_pending())
 		return;
-	parents = gq_dependencies_all_parents(PARENTS_SURVEYED, &n);
-	if (n == PARENTS_SURVEYED)
-		return;
-	search = gq_search_begin(NULL);
-	for (int64 i = 0; i < n; i++)
-	{
-		TupleTableSlot *slot;
-		GqTask		task;
-		bool		newly;
-
-		CHECK_FOR_INTERRUPTS();
-		if ((i > 0 && parents[i] == parents[i - 1]) || gq_search_find(search, parents[i], &slot) == NULL)
-			continue;
-		gq_task_read(&task, slot);
-		(void) announce(gq_change_entry(&task), &newly);
-	}
-	gq_search_end(search);
-	gq_each_type(know_none, NULL);
+	survey.search = gq_search_begin(NULL);
+	if (gq_dependencies_each_parent(survey_parent, &survey))
+		gq_each_type(know_none, NULL);
+	gq_search_end(survey.search);
 }
 
 /* ---- what was asked for ---- */

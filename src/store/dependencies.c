@@ -128,10 +128,36 @@ gq_dependencies_parents(int64 child, int64 max, int64 *n)
 	return collect(GQ_REL_DEPENDENCIES_CHILD, child, BackwardScanDirection, ATT_PARENT, max, n);
 }
 
-int64 *
-gq_dependencies_all_parents(int64 max, int64 *n)
+/* From one to the next by the index, however many wait for each. */
+bool
+gq_dependencies_each_parent(GqParentStep step, void *arg)
 {
-	return collect(GQ_REL_DEPENDENCIES_PKEY, 0, ForwardScanDirection, ATT_PARENT, max, n);
+	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	Relation	table = gq_table_open(GQ_REL_DEPENDENCIES, AccessShareLock);
+	Relation	index = index_open(gq_relid(GQ_REL_DEPENDENCIES_PKEY), AccessShareLock);
+	TupleTableSlot *slot = table_slot_create(table, NULL);
+	IndexScanDesc scan = gq_index_beginscan(table, index, snapshot, 1);
+	int64		parent = PG_INT64_MIN;
+	bool		all;
+
+	do
+	{
+		ScanKeyData key;
+		bool		isnull;
+
+		CHECK_FOR_INTERRUPTS();
+		ScanKeyInit(&key, 1, BTGreaterStrategyNumber, F_INT8GT, Int64GetDatum(parent));
+		index_rescan(scan, &key, 1, NULL, 0);
+		all = !index_getnext_slot(scan, ForwardScanDirection, slot);
+		if (!all)
+			parent = DatumGetInt64(slot_getattr(slot, ATT_PARENT, &isnull));
+	} while (!all && step(parent, arg));
+	index_endscan(scan);
+	ExecDropSingleTupleTableSlot(slot);
+	index_close(index, AccessShareLock);
+	table_close(table, AccessShareLock);
+	UnregisterSnapshot(snapshot);
+	return all;
 }
 
 static bool

@@ -40,7 +40,9 @@ extern void gq_dependencies_delete(int64 parent, int64 child);
 /* All that the child waits for. */
 extern void gq_dependencies_delete_all(int64 child);
 
-/* Some parents, for a look at what there is: at most `max`, palloc'd. */
-extern int64 *gq_dependencies_all_parents(int64 max, int64 *n);
+/* For each task that others wait for, in the order of ids, until the step says that it is
+ * enough; true: it was done for all. */
+typedef bool (*GqParentStep) (int64 parent, void *arg);
+extern bool gq_dependencies_each_parent(GqParentStep step, void *arg);
 
 #endif							/* GOQUE_STORE_DEPENDENCIES_H */
