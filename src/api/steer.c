@@ -89,7 +89,7 @@ goque_cancel_many(PG_FUNCTION_ARGS)
 
 	gq_batch_read(fcinfo, &batch, 0, -1);
 	batch.locks_some = true;
-	batch.under = GQ_UNDER_PENDING;
+	batch.under = GQ_UNDER_CANCEL;
 	gq_require_writable("goque_cancel_many()");
 	return gq_batch_run(fcinfo, &batch, cancel_one, NULL);
 }

@@ -69,7 +69,7 @@ gq_cancel_all(const char *type, GqStatus status, int64 max)
 	int64		n;
 	int64	   *ids = gq_task_ids(type, status, NULL, max, &n);
 
-	return for_each(ids, n, GQ_UNDER_PENDING, gq_cancel);
+	return for_each(ids, n, GQ_UNDER_CANCEL, gq_cancel);
 }
 
 static bool

@@ -284,7 +284,9 @@ take_locks(const GqTask *task, const GqDecision *decision, bool wait)
 
 	if (wait)
 	{
-		(void) gq_under_take(&task->id, 1, GQ_UNDER_PENDING, &which, NULL, 0);
+		bool		ends = decision->remove || GqStatusIsTerminal(status_after(task, decision));
+
+		(void) gq_under_take(&task->id, 1, ends ? GQ_UNDER_CANCEL : GQ_UNDER_PENDING, &which, NULL, 0);
 		return true;
 	}
 	n = gq_under_locks_of(task, decision->under_line, locks);

@@ -4,7 +4,8 @@
  *	  Tasks that are changed under locks of keys, not by whoever gets the row first.
  *
  * A task that is pending, or comes back to life, concerns others: those of its
- * line, those that it waits for.  Whoever changes it holds their locks.  Others
+ * line, those that it waits for, those that are canceled with it.  Whoever changes it
+ * holds their locks, all taken at once, so that they are in order.  Others
  * may hold the row of a task that is not pending and wait for such a lock; so who
  * holds one must not wait for such a row.  Therefore a call that treats many tasks
  * does those first that need no locks.
@@ -19,6 +20,7 @@
 
 #include "miscadmin.h"
 #include "utils/datum.h"
+#include "utils/hsearch.h"
 #include "utils/memutils.h"
 
 #include "core/dependency.h"
@@ -26,11 +28,12 @@
 #include "core/status.h"
 #include "core/subtransaction.h"
 #include "core/under_locks.h"
+#include "store/dependencies.h"
 
 static bool
 is_in(GqStatus status, GqUnder state)
 {
-	return state == GQ_UNDER_PENDING ? status == GQ_PENDING : GqStatusIsTerminal(status);
+	return state == GQ_UNDER_ENDED ? GqStatusIsTerminal(status) : status == GQ_PENDING;
 }
 
 int
@@ -91,11 +94,10 @@ append_lock(Locks *locks, GqKeyLock lock)
 }
 
 static void
-append_locks_of(Locks *locks, const GqTask *task, GqUnder state)
+append_copies(Locks *locks, const GqTask *task)
 {
 	GqKeyLock	own[2];
 	int			n = gq_under_locks_of(task, false, own);
-	GqParents  *parents = state == GQ_UNDER_ENDED ? gq_parents_of_task(task) : NULL;
 
 	for (int i = 0; i < n; i++)
 	{
@@ -103,14 +105,58 @@ append_locks_of(Locks *locks, const GqTask *task, GqUnder state)
 		own[i].key = datumCopy(own[i].key, false, -1);
 		append_lock(locks, own[i]);
 	}
+}
+
+static void
+append_parents(Locks *locks, const GqTask *task)
+{
+	GqParents  *parents = gq_parents_of_task(task);
+
 	for (int i = 0; parents != NULL && i < parents->n; i++)
 		append_lock(locks, gq_dependency_lock(parents->ids[i]));
+}
+
+/* Those that wait for it, and for these, and so on, end with it. */
+static void
+append_descendants(Locks *locks, GqSearch *search, HTAB *visited, int64 id)
+{
+	List	   *todo = NIL;
+	bool		found;
+
+	for (;;)
+	{
+		int64		n;
+		int64	   *children = gq_dependencies_children(id, &n);
+
+		CHECK_FOR_INTERRUPTS();
+		if (n > 0)
+			append_lock(locks, gq_dependency_lock(id));
+		for (int64 i = 0; i < n; i++)
+		{
+			TupleTableSlot *slot;
+			GqTask		task;
+			int64	   *child = hash_search(visited, &children[i], HASH_ENTER, &found);
+
+			if (found || gq_search_find(search, *child, &slot) == NULL)
+				continue;
+			gq_task_read(&task, slot);
+			append_copies(locks, &task);
+			todo = lappend(todo, child);
+		}
+		pfree(children);
+		if (todo == NIL)
+			return;
+		id = *(int64 *) llast(todo);
+		todo = list_delete_last(todo);
+	}
 }
 
 static void
 collect_locks(const int64 *ids, int64 n, GqUnder state, const bool *which, Locks *locks)
 {
 	GqSearch   *search = gq_search_begin(NULL);
+	HASHCTL		ctl = {.keysize = sizeof(int64),.entrysize = sizeof(int64),.hcxt = CurrentMemoryContext};
+	HTAB	   *visited = hash_create("goque descendants", 64, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 
 	for (int64 i = 0; i < n; i++)
 	{
@@ -121,8 +167,13 @@ collect_locks(const int64 *ids, int64 n, GqUnder state, const bool *which, Locks
 		if (!which[i] || gq_search_find(search, ids[i], &slot) == NULL)
 			continue;
 		gq_task_read(&task, slot);
-		append_locks_of(locks, &task, state);
+		append_copies(locks, &task);
+		if (state == GQ_UNDER_ENDED)
+			append_parents(locks, &task);
+		else if (state == GQ_UNDER_CANCEL)
+			append_descendants(locks, search, visited, ids[i]);
 	}
+	hash_destroy(visited);
 	gq_search_end(search);
 }
 
@@ -159,13 +210,21 @@ typedef struct Taking
 	const bool *which;
 } Taking;
 
+/* Others may have come to wait for a task before it was locked. */
 static bool
 take_if_still(void *arg)
 {
 	Taking	   *taking = arg;
+	Locks		anew = {.room = 16};
 
 	gq_locks_take(taking->locks.items, taking->locks.n);
-	return are_still(taking->ids, taking->n, taking->state, taking->which);
+	if (!are_still(taking->ids, taking->n, taking->state, taking->which))
+		return false;
+	if (taking->state != GQ_UNDER_CANCEL)
+		return true;
+	anew.items = palloc(sizeof(GqKeyLock) * anew.room);
+	collect_locks(taking->ids, taking->n, taking->state, taking->which, &anew);
+	return all_held(&anew);
 }
 
 bool
@@ -243,7 +302,7 @@ gq_under_rounds(const int64 *ids, int64 n, GqUnder state, GqRound round, void *a
 		int64		left = divide(ids, n, state, todo, free);
 
 		CHECK_FOR_INTERRUPTS();
-		if (!round(free, arg) && state == GQ_UNDER_PENDING &&
+		if (!round(free, arg) && state != GQ_UNDER_ENDED &&
 			add_late(ids, n, state, free, todo) > 0)
 			continue;
 		if (left == 0)

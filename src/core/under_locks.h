@@ -15,6 +15,8 @@ typedef enum GqUnder
 {
 	GQ_UNDER_PENDING,			/* those that wait: the locks of their lines
 								 * and their own */
+	GQ_UNDER_CANCEL,			/* those that wait, to be canceled: the locks
+								 * of those that wait for them, too */
 	GQ_UNDER_ENDED				/* those that a retry brings back to life: the
 								 * locks of those that they wait for, too */
 } GqUnder;
