@@ -38,7 +38,7 @@ class Load:
     needs: tuple = ()           # abilities of the contender
     setup: str = ""             # SQL before the queue is filled
     history: int = 0            # finished tasks that are kept from before
-    fill: object = None         # fills the queue instead: f(server, contender) -> number of tasks
+    fill: object = None         # fills the queue instead: f(server, contender) -> number of tasks; perhaps with .settled(server)
     burdens: tuple = ()         # (from second, to second, start(run) -> stop())
     phases: tuple = ()          # (name, from second, to second); none: all but the warm-up
     every: float = 1            # seconds between samples
@@ -99,6 +99,8 @@ class Run:
         # a queue without statistics gets plans that its authors never meant
         server.query("VACUUM ANALYZE")
         server.query("CHECKPOINT", "postgres")
+        if hasattr(load.fill, "settled"):
+            load.fill.settled(server)
 
     def fill(self, count):
         batch = min(1000, max(1, count // 4)) if "batch" in self.contender.abilities or self.contender.kind == "driver" else 1

@@ -1,5 +1,7 @@
 """The scenarios: twelve of the engine's, and goque's own in scenarios_goque.py."""
+import time
 from dataclasses import dataclass
+from datetime import timedelta
 
 from . import burdens
 from .contender import all_names
@@ -148,20 +150,32 @@ def backlog(bench):
     for rate in bench.pick([1000], [1000, 3000], [1000, 6000]):
         count = min(large, rate * 36000)
         load = Load(workers=16, consume=True, seconds=seconds + 3, warmup=2, drain=0, sync="off", needs=("delay",),
-                    fill=delayed(count, rate))
+                    fill=Delayed(count, rate))
         bench.compare(f"{count:,} delayed, falling due at {rate:,}/s", load, RANKED, rounds=1, baseline="hand_written_ranked")
 
 
-def delayed(count, rate):
+class Delayed:
     """Fills the queue with tasks that fall due one after the other from about the start of the run on."""
-    def fill(server, contender):
-        # the first is due when the filling is over, at 50,000 rows a second or so; what is late then is taken in the warm-up
-        lead = count / 40000 + 3
-        start = server.query(f"SELECT now() + interval '{lead} s'")[0][0]
-        server.psql(contender.file("delayed.sql"), first=0, count=count, rate=rate, start=start.isoformat())
-        server.query("SELECT pg_sleep(greatest(0, extract(epoch FROM '" + start.isoformat() + "'::timestamptz - now()) - 1))")
-        return count
-    return fill
+    SAMPLE = 20000      # the last of them are added first, to learn how long the others will take
+
+    def __init__(self, count, rate):
+        self.count, self.rate = count, rate
+
+    def add(self, server, contender, first, count, start):
+        server.psql(contender.file("delayed.sql"), first=first, count=count, rate=self.rate, start=start.isoformat())
+
+    def __call__(self, server, contender):
+        begun, now = time.time(), server.query("SELECT now()")[0][0]
+        self.add(server, contender, self.count - self.SAMPLE, self.SAMPLE, now + timedelta(days=1))
+        # and as long again for VACUUM, ANALYZE and a checkpoint
+        lead = 2 * (time.time() - begun) / self.SAMPLE * self.count + 3
+        self.start = now + timedelta(seconds=lead)
+        self.add(server, contender, 0, self.count - self.SAMPLE, self.start)
+        return self.count
+
+    def settled(self, server):
+        """Before the run: wait until the first is due.  What is late by then is taken in the warm-up."""
+        server.query(f"SELECT pg_sleep(greatest(0, extract(epoch FROM '{self.start.isoformat()}'::timestamptz - now()) - 1))")
 
 
 def steady(bench):

@@ -32,7 +32,10 @@ sub jump
 	append_to_file($file, "\0" x (8192 * 32)) unless -e $file;
 	if ($multi)
 	{
-		$file = sprintf('%s/pg_multixact/offsets/%04X', $data, $multi / (2048 * 32));
+		# a page holds 2,048 offsets; from 19 on they are of 8 bytes
+		my $segment = ($node->pg_version->major >= 19 ? 1024 : 2048) * 32;
+
+		$file = sprintf('%s/pg_multixact/offsets/%04X', $data, $multi / $segment);
 		append_to_file($file, "\0" x (8192 * 32)) unless -e $file;
 	}
 	$node->start;
