@@ -201,17 +201,32 @@ gq_branch_walk(GqBranch *branch)
 void
 gq_branch_open(GqBranch *branch)
 {
-	MemoryContext old = MemoryContextSwitchTo(branch->scan->context);
+	GqReadyScan *scan = branch->scan;
+	MemoryContext old = MemoryContextSwitchTo(scan->context);
 
-	branch->generation = gq_generation_open(branch->number);
+	/*
+	 * once for all types: references to the same relation are dear when there
+	 * are many
+	 */
+	if (scan->generations[branch->number] == NULL)
+		scan->generations[branch->number] = gq_generation_open(branch->number);
+	branch->generation = scan->generations[branch->number];
 	branch->slot = table_slot_create(branch->generation->table, NULL);
 	branch->walk.generation = branch->generation;
 	branch->walk.type = branch->type;
-	branch->walk.snapshot = branch->scan->snapshot;
-	branch->scan->opened = lappend(branch->scan->opened, branch);
+	branch->walk.snapshot = scan->snapshot;
+	scan->opened = lappend(scan->opened, branch);
 	MemoryContextSwitchTo(old);
 	if (!branch->frontier.complete)
 		discover_priorities(branch);
+}
+
+void
+gq_branch_close(GqBranch *branch)
+{
+	if (branch->slot != NULL)
+		ExecDropSingleTupleTableSlot(branch->slot);
+	branch->slot = NULL;
 }
 
 /* Go to the branch's next ready task; false: it has no more. */
@@ -240,5 +255,6 @@ gq_branch_advance(GqBranch *branch)
 			return branch->at_task = true;
 		from = start.priority + 1;
 	}
+	gq_branch_close(branch);
 	return false;
 }

@@ -33,9 +33,9 @@ typedef struct GqBranch
 	uint64		since;			/* events seen before the snapshot */
 	GqFrontier	frontier;
 
-	GqGeneration *generation;	/* once it is open */
+	GqGeneration *generation;	/* once it is open; the scan's */
 	GqReadyWalk walk;			/* of the current priority */
-	TupleTableSlot *slot;
+	TupleTableSlot *slot;		/* while it is open */
 	bool		at_task;		/* position is that of a ready task, in slot */
 	int			passed;			/* entries since the frontier was last
 								 * published */
@@ -54,6 +54,7 @@ struct GqReadyScan
 	TimestampTz next_due;
 	Snapshot	snapshot;
 	pairingheap *branches;		/* best first */
+	GqGeneration *generations[GQ_GENERATIONS];	/* those that branches opened */
 	List	   *opened;
 	GqBranch   *current;		/* whose task was returned last */
 	List	   *limits;			/* of the types that have one */
@@ -69,8 +70,10 @@ gq_position(int priority, GqKey key)
 	return position;
 }
 
-/* Open it; finds its priorities, if they are not known. */
+/* Open it; finds its priorities, if they are not known.  Close it: of many that have
+ * nothing, none must be kept open. */
 extern void gq_branch_open(GqBranch *branch);
+extern void gq_branch_close(GqBranch *branch);
 
 /* The next priority to walk, from `from` on, and where its walk begins. */
 extern bool gq_branch_next_start(GqBranch *branch, int from, GqPosition *start);

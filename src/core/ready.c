@@ -273,9 +273,11 @@ gq_ready_end(GqReadyScan *scan)
 			look_ahead(branch);
 			gq_branch_end(branch, branch->position.key);
 		}
-		ExecDropSingleTupleTableSlot(branch->slot);
-		gq_generation_close(branch->generation);
+		gq_branch_close(branch);
 	}
+	for (int g = 0; g < GQ_GENERATIONS; g++)
+		if (scan->generations[g] != NULL)
+			gq_generation_close(scan->generations[g]);
 	UnregisterSnapshot(scan->snapshot);
 	MemoryContextDelete(scan->context);
 }
