@@ -229,7 +229,7 @@ COMMENT ON COLUMN goque.schedules.last_task IS 'id of that task';
 COMMENT ON COLUMN goque.schedules.last_status IS 'its status; null: it is not kept any more';
 COMMENT ON COLUMN goque.schedules.paused IS 'rests until goque_resume_schedule()';
 COMMENT ON COLUMN goque.schedules.copied IS 'off until goque_resume(), since it was set up in another database than this copy';
-COMMENT ON COLUMN goque.schedules.error IS 'why its last time could not be added; it is tried again every minute';
+COMMENT ON COLUMN goque.schedules.error IS 'why its last time could not be added; it is tried again, every minute at least';
 COMMENT ON COLUMN goque.schedules.catch_up IS 'which of the times that were missed are added later: none, one (the last) or all';
 COMMENT ON COLUMN goque.schedules.overlap IS 'false: a time is left out while the last task is not finished';
 COMMENT ON COLUMN goque.schedules.run_on_start IS 'a task is added at once when the schedule is set or changed';

@@ -5,11 +5,12 @@
  *
  * Each schedule is done in a subtransaction of its own.  One that fails (its
  * payload is too large by now, its zone unknown) stays where it is, says why in
- * its row and, once a minute for all of them, in the log, and is tried again a
- * minute later; the others go on.
+ * its row and, once a minute for all of them, in the log, and is tried again; the
+ * others go on.
  *
  * An occurrence is missed when it could not be added within a minute: the server
- * was down, the schedule failed.  Then catch_up decides.
+ * was down, the schedule failed.  Then catch_up decides.  In that minute it is tried
+ * again more often, so that what passes (a table is locked) makes nobody miss it.
  *
  * The clock may be set: forward, and occurrences are missed; back, and those
  * that were added are not added again, as next_run_at stands behind them.  But
@@ -37,6 +38,7 @@
 #define BATCH 100				/* schedules in a transaction */
 #define MISSED_USECS (60 * USECS_PER_SEC)
 #define RETRY_USECS (60 * USECS_PER_SEC)
+#define RETRY_SOON_USECS (5 * USECS_PER_SEC)	/* while it is not missed */
 #define LOCKED_USECS USECS_PER_SEC
 #define PREPARED_USECS (60 * USECS_PER_SEC)
 #define COMPARE_USECS USECS_PER_HOUR
@@ -65,6 +67,12 @@ is_live(int64 task_id)
 	return live;
 }
 
+static bool
+is_missed(const GqScheduleRow *row, TimestampTz now)
+{
+	return row->next_run_at <= now - MISSED_USECS;
+}
+
 /* The occurrences to add, in order; *last is the last one that is due. */
 static int
 choose(const GqScheduleRow *row, const GqTimetable *timetable, TimestampTz now,
@@ -73,7 +81,7 @@ choose(const GqScheduleRow *row, const GqTimetable *timetable, TimestampTz now,
 	int			n = gq_timetable_between(timetable, row->next_run_at, now, GQ_MAX_CATCH_UP, times);
 
 	*last = n > 0 ? times[n - 1] : now;
-	if (n == 0 || row->next_run_at > now - MISSED_USECS)
+	if (n == 0 || !is_missed(row, now))
 		return n;
 	if (strcmp(row->catch_up, gq_catch_up_words[GQ_CATCH_UP_NONE]) == 0)
 		return 0;
@@ -132,7 +140,7 @@ log_failure(const GqScheduleRow *row, int sqlstate, TimestampTz now)
 			(errcode(sqlstate),
 			 errmsg("schedule \"%s\" could not add its task", gq_detail(row->name)),
 			 errdetail("%s", row->error),
-			 errhint("It is tried again every minute; goque.schedules shows the error.")));
+			 errhint("It is tried again, every minute at least; goque.schedules shows the error.")));
 }
 
 /* In a subtransaction: an error is noted in the row, and stops nothing else. */
@@ -167,7 +175,7 @@ try_fire(const GqScheduleRow *row, TimestampTz now)
 	if (error == NULL)
 		return;
 	failed.error = describe(error);
-	failed.retry_at = now + RETRY_USECS;
+	failed.retry_at = now + (is_missed(row, now + RETRY_SOON_USECS) ? RETRY_USECS : RETRY_SOON_USECS);
 	gq_schedule_update(&failed);
 	log_failure(&failed, error->sqlerrcode, now);
 }

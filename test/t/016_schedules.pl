@@ -202,6 +202,17 @@ wait_for_task('bad', $bad + 1);
 is($s->query(q{SELECT error FROM goque.schedules WHERE name = 'bad'}), '', 'it goes on when the fault ends');
 is($s->query(q{SELECT ok FROM goque.health WHERE check_name = 'schedules'}), 't', '... and all is well');
 
+# ... also one that nobody catches up with, when what was in its way goes soon
+my $locker = GoqueSession->new($node);
+$locker->query('BEGIN; LOCK TABLE ' . join(', ', map { "goque.tasks_$_" } 0 .. 7) . ' IN ACCESS EXCLUSIVE MODE');
+$s->query(q{SELECT goque_schedule('brief', '@every 1 week', 'brief', catch_up => 'none');
+	UPDATE goque.schedule_settings SET next_run_at = date_trunc('second', now()) WHERE name = 'brief'; SELECT goque_resume('nothing')});
+GoqueNode::wait_until($node, q{SELECT error LIKE '%lock timeout%' FROM goque.schedule_settings WHERE name = 'brief'});
+$locker->query('ROLLBACK');
+$locker->quit;
+wait_for_task('brief', 1);
+pass('a table that is locked for a moment makes no schedule miss its time');
+
 # what was right when it was set, and came here by a restore or an upgrade
 for my $wrong (
 	[ q{timezone = 'Mars/Olympus'}, 'unknown time zone: The server does not know "Mars/Olympus" any more.' ],
