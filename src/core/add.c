@@ -337,7 +337,7 @@ typedef struct Turn
 	int64		existing;
 	int			task;
 	bool		replaced;		/* already */
-	bool		pending;		/* it is to be replaced under its locks */
+	bool		pending;		/* it is pending now */
 } Turn;
 
 static int
@@ -392,8 +392,7 @@ replace_first(const GqAddOptions *options, GqNewTask *tasks, Turn *turns, int n)
 		check_visible(turns[i].existing);
 		task->id = turns[i].existing;
 		turns[i].replaced = gq_replace(options, task, false);
-		turns[i].pending = !turns[i].replaced &&
-			gq_under_find(&task->id, 1, GQ_UNDER_PENDING, &turns[i].pending) > 0;
+		(void) gq_under_find(&task->id, 1, GQ_UNDER_PENDING, &turns[i].pending);
 	}
 }
 
@@ -429,15 +428,6 @@ parents_to_lock(const GqAddOptions *options, bool replace, const GqNewTask *task
 	return count;
 }
 
-/* The lines that replaced tasks have left. */
-static int64
-lines_left(int64 n, const int64 *which, GqKeyLock *locks)
-{
-	for (int64 i = 0; i < n; i++)
-		locks[i] = gq_unsettled_nth(which[i])->line;
-	return n;
-}
-
 /* All but external ids: parents, the lines that the tasks of a batch join or have left,
  * and the locks of those that are replaced.  False, and nothing is held: one of these is
  * not pending any more. */
@@ -445,10 +435,8 @@ static bool
 lock_rest(const GqAddOptions *options, Datum type, const GqNewTask *tasks, const Turn *turns, int n)
 {
 	int			nparents = options->parents != NULL ? options->parents->n : 0;
-	int64		nleft;
-	int64	   *left = gq_unsettled_gather(gq_unsettled_call(), true, true, &nleft);
 	GqKeyLock  *locks = MemoryContextAllocHuge(CurrentMemoryContext,
-											   sizeof(GqKeyLock) * ((int64) n + nparents + nleft + 1));
+											   sizeof(GqKeyLock) * ((int64) n * 2 + nparents + 1));
 	int64	   *ids = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(int64) * n);
 	bool	   *pending = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(bool) * n);
 	bool		replace = turns != NULL && options->on_conflict == GQ_CONFLICT_REPLACE;
@@ -458,19 +446,20 @@ lock_rest(const GqAddOptions *options, Datum type, const GqNewTask *tasks, const
 	int64		count = parents_to_lock(options, replace, tasks, n, locks);
 	bool		held;
 
-	count += lines_left(nleft, left, &locks[count]);
 	for (int i = 0; i < n; i++)
 	{
 		const GqNewTask *task = &tasks[turns != NULL ? turns[i].task : i];
 		int64		existing = turns != NULL ? turns[i].existing : 0;
 
 		ids[i] = existing;
-		pending[i] = replace && (turns[i].pending || (turns[i].replaced && nparents > 0));
+		pending[i] = replace && turns[i].pending && (!turns[i].replaced || nparents > 0);
 		if (task->has_ordering_key && (existing == 0 || replace))
 			locks[count++] = line_of(type, task);
+		if (replace && turns[i].pending)	/* perhaps it waits for nobody any
+											 * more */
+			locks[count++] = gq_dependency_lock(existing);
 	}
 	held = gq_under_take(ids, n, under, pending, locks, count);
-	pfree(left);
 	pfree(locks);
 	pfree(ids);
 	pfree(pending);

@@ -28,6 +28,7 @@
 #include "core/status.h"
 #include "core/subtransaction.h"
 #include "core/under_locks.h"
+#include "core/unsettled.h"
 #include "store/dependencies.h"
 
 static bool
@@ -116,7 +117,7 @@ append_parents(Locks *locks, const GqTask *task)
 		append_lock(locks, gq_dependency_lock(parents->ids[i]));
 }
 
-/* Those that wait for it, and for these, and so on, end with it. */
+/* It ends, and with it those that wait for it, and for these, and so on. */
 static void
 append_descendants(Locks *locks, GqSearch *search, HTAB *visited, int64 id)
 {
@@ -129,8 +130,7 @@ append_descendants(Locks *locks, GqSearch *search, HTAB *visited, int64 id)
 		int64	   *children = gq_dependencies_children(id, &n);
 
 		CHECK_FOR_INTERRUPTS();
-		if (n > 0)
-			append_lock(locks, gq_dependency_lock(id));
+		append_lock(locks, gq_dependency_lock(id));
 		for (int64 i = 0; i < n; i++)
 		{
 			TupleTableSlot *slot;
@@ -151,13 +151,38 @@ append_descendants(Locks *locks, GqSearch *search, HTAB *visited, int64 id)
 	}
 }
 
+/* What this call has left to settle: tasks that have ended, with those that end with
+ * them, and lines. */
 static void
+append_unsettled(Locks *locks, GqSearch *search, HTAB *visited)
+{
+	int64		mark = gq_unsettled_call();
+	int64		n;
+	int64	   *which = gq_unsettled_gather(mark, false, false, &n);
+
+	for (int64 i = 0; i < n; i++)
+	{
+		append_descendants(locks, search, visited, gq_unsettled_nth(which[i])->number);
+	}
+	pfree(which);
+	which = gq_unsettled_gather(mark, false, true, &n);
+	for (int64 i = 0; i < n; i++)
+		append_lock(locks, gq_unsettled_nth(which[i])->line);
+	pfree(which);
+}
+
+/* The locks of those, and what is to be locked with them.  How many are of those
+ * themselves. */
+static int64
 collect_locks(const int64 *ids, int64 n, GqUnder state, const bool *which, Locks *locks)
 {
 	GqSearch   *search = gq_search_begin(NULL);
 	HASHCTL		ctl = {.keysize = sizeof(int64),.entrysize = sizeof(int64),.hcxt = CurrentMemoryContext};
 	HTAB	   *visited = hash_create("goque descendants", 64, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	int64		others;
 
+	append_unsettled(locks, search, visited);
+	others = locks->n;
 	for (int64 i = 0; i < n; i++)
 	{
 		TupleTableSlot *slot;
@@ -175,6 +200,7 @@ collect_locks(const int64 *ids, int64 n, GqUnder state, const bool *which, Locks
 	}
 	hash_destroy(visited);
 	gq_search_end(search);
+	return locks->n - others;
 }
 
 static bool
@@ -223,7 +249,7 @@ take_if_still(void *arg)
 	if (taking->state != GQ_UNDER_CANCEL)
 		return true;
 	anew.items = palloc(sizeof(GqKeyLock) * anew.room);
-	collect_locks(taking->ids, taking->n, taking->state, taking->which, &anew);
+	(void) collect_locks(taking->ids, taking->n, taking->state, taking->which, &anew);
 	return all_held(&anew);
 }
 

@@ -29,7 +29,8 @@ extern int	gq_under_locks_of(const GqTask *task, bool under_line, GqKeyLock lock
 extern int64 gq_under_find(const int64 *ids, int64 n, GqUnder state, bool *which);
 
 /*
- * Take all locks of those, and perhaps more of the caller's.  False, and nothing is
+ * Take all locks of those, those for what the call has left to settle, and perhaps
+ * more of the caller's.  False, and nothing is
  * held, if one of them was not in that state any more when they were granted.
  */
 extern bool gq_under_take(const int64 *ids, int64 n, GqUnder state, const bool *which,
