@@ -236,6 +236,10 @@ gq_processor_fault(const GqHandlerRow *row, const GqProcessorInfo *info)
 	if (gq_max_processor_workers == 0)
 		return fault("nothing runs it, since goque.max_processor_workers is 0",
 					 "Raise goque.max_processor_workers and reload the settings.");
+	if (info->no_room)
+		return fault(psprintf("it is one too many: the processes of a server run %d processors, all databases together",
+							  GQ_MAX_PROCESSORS),
+					 "Unregister processors that are not needed, in any of the databases.");
 	if (info->no_slot_since != 0)
 		return fault(psprintf("no background worker could be started since %s",
 							  timestamptz_to_str(info->no_slot_since)),

@@ -487,6 +487,15 @@ gq_is_runner(int pid)
 	return found;
 }
 
+static bool
+have_room(void)
+{
+	for (int i = 0; i < GQ_MAX_PROCESSORS; i++)
+		if (!OidIsValid(gq_runner_slots->processors[i].database) && gq_runner_slots->processors[i].running == 0)
+			return true;
+	return false;
+}
+
 bool
 gq_processor_info(Oid database, const char *type, GqProcessorInfo *info)
 {
@@ -506,6 +515,8 @@ gq_processor_info(Oid database, const char *type, GqProcessorInfo *info)
 			now >= TimestampTzPlusMilliseconds(p->no_slot_since, NO_SLOT_MS) ? p->no_slot_since : 0;
 		info->waiting = pg_atomic_read_u32(&p->work) != 0 && p->running == 0;
 	}
+	else
+		info->no_room = !have_room();
 	LWLockRelease(gq_shared->runners_lock);
 	return p != NULL;
 }

@@ -129,6 +129,7 @@ typedef struct GqProcessorInfo
 	int			failures;		/* of its processes, in a row */
 	TimestampTz no_slot_since;	/* no background worker was to be had */
 	bool		waiting;		/* for goque.max_processor_workers */
+	bool		no_room;		/* GQ_MAX_PROCESSORS others may run */
 } GqProcessorInfo;
 
 /* False: the keeper has not said yet that it may run. */

@@ -379,6 +379,21 @@ GoqueNode::wait_until($node, q{SELECT status = 'done' FROM goque.tasks}, 't', 'c
 pass('... until goque_resume()');
 $copy->quit;
 
+# ---- more processors than a server runs ----
+
+$s->query('CREATE DATABASE many');
+my $many = GoqueSession->new($node, 'many');
+$many->query(q{CREATE EXTENSION goque; CREATE FUNCTION v(p jsonb) RETURNS void LANGUAGE sql AS '';
+	SELECT goque_register_processor('v' || i, 'v', idle_timeout => '0') FROM generate_series(1, 513) i});
+GoqueNode::wait_until($node, q{SELECT count(*) > 0 FROM goque.processors WHERE NOT ok}, 't', 'many');
+is($many->query(q{SELECT DISTINCT detail FROM goque.processors WHERE NOT ok}), 'it is one too many: the processes of a server run 512 processors, all databases together', 'of more than 512 processors, some are told that they are too many');
+like($many->query(q{SELECT detail || hint FROM goque.health WHERE check_name = 'processors'}), qr/^v\d+: it is one too many: .*Unregister processors/, '... by goque.health, too');
+my $too_many = $many->query(q{SELECT type FROM goque.processors WHERE NOT ok LIMIT 1});
+$many->query(qq{SELECT goque_add('$too_many'); SELECT goque_unregister_processor(type) FROM goque.processors WHERE type <> '$too_many'});
+GoqueNode::wait_until($node, q{SELECT status = 'done' FROM goque.tasks}, 't', 'many');
+pass('... and run when others go');
+$many->quit;
+
 my $log = PostgreSQL::Test::Utils::slurp_file($node->logfile);
 unlike($log, qr/PANIC|TRAP:|XX000|internal error/, 'the log is clean');
 like($log, qr/Failed process was running: goque: task \d+ of type kill/, '... it says which task took the server down');
