@@ -154,10 +154,14 @@ SQL_PARTS = \
 
 DATA_built  = sql/goque--$(GQ_VERSION).sql
 
-PG_CPPFLAGS = -I$(srcdir)/src -DGQ_VERSION='"$(GQ_VERSION)"'
+# What -Wextra has to say of the server's headers is not ours to mend: to the
+# compiler they are those of the system.
+PG_CPPFLAGS = -I$(srcdir)/src -isystem $(includedir_server) -DGQ_VERSION='"$(GQ_VERSION)"'
+# SQL functions and callbacks have the parameters that the server gives.
+PG_CFLAGS   = -Wno-unused-parameter
 # A server that gcc built hands its flags and attributes on to clang.
 ifneq (,$(findstring clang,$(CC)))
-PG_CFLAGS   = -Wno-unknown-warning-option -Wno-ignored-optimization-argument -Wno-ignored-attributes
+PG_CFLAGS  += -Wno-unknown-warning-option -Wno-ignored-optimization-argument -Wno-ignored-attributes
 endif
 EXTRA_CLEAN = results regression.diffs regression.out log tmp_check tmp_check_iso output_iso
 
