@@ -194,9 +194,12 @@ $node->append_conf('postgresql.conf', "log_min_messages = debug1\n");
 my $offset = -s $node->logfile;
 $node->reload;
 $node->wait_for_log(qr/parameter "log_min_messages" changed to "debug1"/, $offset);
-$s->query(q{SELECT goque_register_processor('next', 'slow', idle_timeout => '1 h')});
+# one task tells that the keeper has seen the processor
+$s->query(q{SELECT goque_register_processor('next', 'slow', idle_timeout => '0')});
+done($s->query(q{SELECT goque_add('next')}), 'a processor');
 my $NEXT = q{SELECT running || ' ' || detail FROM goque.processors WHERE type = 'next'};
 GoqueNode::wait_until($node, $NEXT, '0 runs when there is work');
+$s->query(q{SELECT goque_register_processor('next', 'slow', idle_timeout => '1 h')});
 
 # the keeper, who would see it half a minute later, does not help
 my $keeper = $s->query(q{SELECT pid FROM goque.workers WHERE kind = 'keeper' AND database = 'postgres'});
