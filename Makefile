@@ -35,7 +35,7 @@ OBJS = \
 	src/api/monitor.o \
 	src/api/processing_path.o \
 	src/api/why.o \
-	src/core/start.o \
+	src/core/pending.o \
 	src/core/task.o \
 	src/core/subtransaction.o \
 	src/core/under_locks.o \
@@ -60,8 +60,11 @@ OBJS = \
 	src/core/unique.o \
 	src/core/bulk.o \
 	src/core/change.o \
+	src/core/ending.o \
+	src/core/call.o \
 	src/core/processing_map.o \
 	src/core/limit.o \
+	src/core/rate_notes.o \
 	src/core/locks.o \
 	src/core/line.o \
 	src/core/dependency.o \

@@ -17,6 +17,7 @@
 
 #include "api/processing_path.h"
 #include "compat.h"
+#include "core/settle.h"
 #include "core/xact.h"
 #include "guc.h"
 #include "shared/shmem.h"
@@ -31,6 +32,7 @@ _PG_init(void)
 {
 	gq_guc_init();
 	gq_xact_init();
+	gq_settle_init();
 
 	if (!process_shared_preload_libraries_in_progress)
 		return;

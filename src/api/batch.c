@@ -17,7 +17,7 @@
 
 #include "api/args.h"
 #include "api/batch.h"
-#include "core/change.h"
+#include "core/call.h"
 
 int64
 gq_arg_int64(FunctionCallInfo fcinfo, int n, const char *arg)
@@ -137,7 +137,7 @@ gq_batch_run(FunctionCallInfo fcinfo, GqBatch *batch, GqBatchStep step, void *ar
 	bool	   *answered = palloc0(sizeof(bool) * Max(batch->n, 1));
 
 	run_steps(batch, step, arg, answered);
-	gq_change_end();
+	gq_call_end();
 	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
 	for (int i = 0; i < batch->n; i++)
 		if (answered[i])

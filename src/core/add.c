@@ -27,9 +27,9 @@
 #include "core/counts.h"
 #include "core/delays.h"
 #include "core/detail.h"
-#include "core/finish.h"
 #include "core/installation.h"
 #include "core/line.h"
+#include "core/pending.h"
 #include "core/replace.h"
 #include "core/settle.h"
 #include "core/under_locks.h"
@@ -265,7 +265,7 @@ link_to_parents(const GqAddOptions *options, const GqNewTask *tasks, int n)
 		for (int i = 0; i < n; i++)
 		{
 			CHECK_FOR_INTERRUPTS();
-			(void) gq_cancel_pending(tasks[i].id, reason);
+			(void) gq_pending_cancel(tasks[i].id, reason);
 		}
 		return;
 	}

@@ -30,9 +30,8 @@
 
 #include "core/aftermath.h"
 #include "core/dependency.h"
-#include "core/finish.h"
 #include "core/line.h"
-#include "core/start.h"
+#include "core/pending.h"
 #include "core/unsettled.h"
 #include "store/dependencies.h"
 
@@ -135,7 +134,7 @@ start_if_free(const GqTask *task)
 	if (task->place != 0)
 		gq_unsettled_line(task);
 	else
-		(void) gq_start(task->id);
+		(void) gq_pending_start(task->id);
 }
 
 /* Nobody else can change it, since we hold its lock; so its children are as good as
@@ -193,7 +192,7 @@ hear_of_parent(GqAftermath *aftermath, const Look *item, const GqTask *task)
 	if (task->place != 0)
 		doom(aftermath, task, reason);
 	else
-		(void) gq_cancel_pending(item->id, reason);
+		(void) gq_pending_cancel(item->id, reason);
 }
 
 /* Under its lock. */

@@ -13,7 +13,7 @@
 #include "utils/memutils.h"
 
 #include "core/bulk.h"
-#include "core/change.h"
+#include "core/call.h"
 #include "core/finish.h"
 #include "core/under_locks.h"
 #include "store/task_ids.h"
@@ -59,7 +59,7 @@ for_each(const int64 *ids, int64 n, GqUnder state, bool (*step) (GqSearch *searc
 	Bulk		bulk = {.ids = ids,.n = n,.step = step};
 
 	gq_under_rounds(ids, n, state, bulk_round, &bulk);
-	gq_change_end();
+	gq_call_end();
 	return bulk.count;
 }
 

@@ -38,10 +38,8 @@
 #include "core/installation.h"
 #include "core/line.h"
 #include "core/processing_map.h"
-#include "core/settle.h"
-#include "core/unsettled.h"
-#include "core/subtransaction.h"
 #include "core/under_locks.h"
+#include "core/unsettled.h"
 #include "core/xact.h"
 #include "shared/databases.h"
 #include "shared/leases.h"
@@ -55,20 +53,6 @@ gq_err_serialization(void)
 			 errmsg("could not serialize access to a task due to concurrent update"),
 			 errdetail("The snapshot of this transaction does not see the task's last change."),
 			 errhint("Run the transaction again.")));
-}
-
-GqType *
-gq_change_entry(const GqTask *task)
-{
-	char	   *name;
-	GqType	   *entry;
-
-	if (gq_shared == NULL)
-		return NULL;
-	name = gq_task_type(task);
-	entry = gq_type_of(name);
-	pfree(name);
-	return entry;
 }
 
 static bool
@@ -143,7 +127,7 @@ static void
 note_change(int from, int to, const GqTask *task, const GqDecision *decision)
 {
 	const GqChanges *changes = &decision->changes;
-	GqType	   *entry = gq_change_entry(task);
+	GqType	   *entry = gq_type_of_task(task);
 	GqStatus	status = status_after(task, decision);
 	int16		priority = task->priority;
 	GqKey		key = {task->next_attempt_at, task->id};
@@ -296,18 +280,9 @@ take_locks(const GqTask *task, const GqDecision *decision, bool wait)
 	return true;
 }
 
-/* How a task is changed. */
-typedef struct Manner
-{
-	bool		wait;
-	bool		guarded;		/* in a subtransaction that can be rolled back */
-	bool		one_of_many;	/* takes no locks: rows of others come after
-								 * it */
-} Manner;
-
 /* One look at the task; GQ_BUSY: it is being changed, or was since. */
 static GqOutcome
-try_change(GqSearch *search, int64 id, Manner manner, GqDecide decide, void *arg)
+try_change(GqSearch *search, int64 id, GqManner manner, GqDecide decide, void *arg)
 {
 	TupleTableSlot *slot;
 	GqGeneration *generation = gq_search_find(search, id, &slot);
@@ -320,7 +295,7 @@ try_change(GqSearch *search, int64 id, Manner manner, GqDecide decide, void *arg
 	if (!decide(&task, &decision, arg))
 		return GQ_REFUSED;
 	if (!manner.wait && !manner.guarded &&
-		ends_for_others(&task, &decision, status_after(&task, &decision), gq_change_entry(&task)))
+		ends_for_others(&task, &decision, status_after(&task, &decision), gq_type_of_task(&task)))
 		return GQ_UNGUARDED;
 	if (!holds_locks(&task, &decision, manner.wait))
 		return manner.one_of_many ? GQ_REFUSED :
@@ -330,8 +305,8 @@ try_change(GqSearch *search, int64 id, Manner manner, GqDecide decide, void *arg
 		? GQ_CHANGED : GQ_BUSY;
 }
 
-static GqOutcome
-change_found(GqSearch *search, int64 id, Manner manner, GqDecide decide, void *arg)
+GqOutcome
+gq_change_by_id(GqSearch *search, int64 id, GqManner manner, GqDecide decide, void *arg)
 {
 	for (;;)
 	{
@@ -346,80 +321,4 @@ change_found(GqSearch *search, int64 id, Manner manner, GqDecide decide, void *a
 		CommandCounterIncrement();
 		gq_search_renew(search);
 	}
-}
-
-static GqOutcome
-change_alone(int64 id, Manner manner, GqDecide decide, void *arg)
-{
-	GqSearch   *search = gq_search_begin(NULL);
-	GqOutcome	outcome = change_found(search, id, manner, decide, arg);
-
-	gq_search_end(search);
-	if (outcome == GQ_CHANGED)
-		gq_change_end();
-	return outcome;
-}
-
-/* a change in a subtransaction */
-typedef struct Guarded
-{
-	int64		id;
-	GqDecide	decide;
-	void	   *arg;
-	int64		mark;
-	GqOutcome	outcome;
-} Guarded;
-
-static bool
-try_guarded(void *arg)
-{
-	Guarded    *guarded = arg;
-	Manner		manner = {.wait = false,.guarded = true};
-
-	guarded->outcome = change_alone(guarded->id, manner, guarded->decide, guarded->arg);
-	return guarded->outcome == GQ_CHANGED && !gq_unsettled_any(guarded->mark, true);
-}
-
-/*
- * What ends for others must be settled, and who does not wait (the keeper) cannot
- * leave that to its commit.  So if the locks of all whom it concerns are not
- * free, it is taken back.
- */
-static GqOutcome
-change_guarded(int64 id, GqDecide decide, void *arg)
-{
-	Guarded		guarded = {.id = id,.decide = decide,.arg = arg,.mark = gq_unsettled_mark()};
-
-	if (gq_in_subtransaction(try_guarded, &guarded))
-		return GQ_CHANGED;
-	gq_unsettled_reset(guarded.mark);
-	return guarded.outcome == GQ_CHANGED ? GQ_BUSY : guarded.outcome;
-}
-
-GqOutcome
-gq_change_task(GqSearch *search, int64 id, bool wait, GqDecide decide, void *arg)
-{
-	Manner		manner = {.wait = wait};
-	GqOutcome	outcome;
-
-	if (search != NULL)
-		return change_found(search, id, manner, decide, arg);
-	outcome = change_alone(id, manner, decide, arg);
-	return outcome == GQ_UNGUARDED ? change_guarded(id, decide, arg) : outcome;
-}
-
-GqOutcome
-gq_change_one_of(GqSearch *search, int64 id, GqDecide decide, void *arg)
-{
-	Manner		manner = {.wait = true,.one_of_many = search != NULL};
-
-	return search != NULL ? change_found(search, id, manner, decide, arg)
-		: change_alone(id, manner, decide, arg);
-}
-
-void
-gq_change_end(void)
-{
-	CommandCounterIncrement();
-	gq_settle_call();
 }

@@ -41,23 +41,25 @@ typedef enum GqOutcome
 	GQ_MISSING,					/* no such task */
 	GQ_BUSY,					/* somebody is changing it (without wait) */
 	GQ_STALE,					/* not returned: look again */
-	GQ_UNGUARDED				/* not returned: only if all of it can be
-								 * settled */
+	GQ_UNGUARDED				/* without wait: only in a subtransaction,
+								 * since all of it must be settled */
 } GqOutcome;
 
+/* How a task is changed. */
+typedef struct GqManner
+{
+	bool		wait;
+	bool		guarded;		/* in a subtransaction that can be rolled back */
+	bool		one_of_many;	/* takes no locks: rows of others come after
+								 * it; a pending task whose locks are not held
+								 * is refused */
+} GqManner;
+
 /*
- * In an isolation level whose snapshot does not see the task's last version:
- * 40001.  With a search of the caller's (for many tasks in turn; NULL: none),
- * the caller calls gq_change_end when it is through.
+ * Find the task, decide, and change it; core/call.h has what a call does besides.
+ * In an isolation level whose snapshot does not see the task's last version: 40001.
  */
-extern GqOutcome gq_change_task(GqSearch *search, int64 id, bool wait, GqDecide decide, void *arg);
-
-/* The same, with wait, for a call that treats many: a pending task whose locks are not
- * held is refused (see core/under_locks.h). */
-extern GqOutcome gq_change_one_of(GqSearch *search, int64 id, GqDecide decide, void *arg);
-
-/* At the end of a call that changed tasks with a search of its own. */
-extern void gq_change_end(void);
+extern GqOutcome gq_change_by_id(GqSearch *search, int64 id, GqManner manner, GqDecide decide, void *arg);
 
 /*
  * The same for one row version that the caller has found: TM_Ok when it is
@@ -68,9 +70,6 @@ extern TM_Result gq_change_row(GqGeneration *generation, const GqTask *task,
 
 /* Move the row as it is into the current generation, `to`, without waiting. */
 extern TM_Result gq_relocate_row(GqGeneration *from, GqGeneration *to, const GqTask *task);
-
-/* The entry in shared memory of a task's type, or NULL. */
-extern GqType *gq_change_entry(const GqTask *task);
 
 /* 40001 for the caller's transaction. */
 extern void gq_err_serialization(void);

@@ -139,7 +139,7 @@ survey_parent(int64 id, void *arg)
 	if (gq_search_find(survey->search, id, &slot) == NULL)
 		return true;
 	gq_task_read(&task, slot);
-	(void) announce(gq_change_entry(&task), &newly);
+	(void) announce(gq_type_of_task(&task), &newly);
 	return true;
 }
 
@@ -233,7 +233,7 @@ announce_one(GqSearch *search, int64 id, bool missing_ok)
 			return;
 		}
 		gq_task_read(&task, slot);
-		since = announce(gq_change_entry(&task), &newly);
+		since = announce(gq_type_of_task(&task), &newly);
 		if (!newly)
 		{
 			updater = gq_row_updater(slot);

@@ -3,7 +3,7 @@
  * finish.c
  *	  What a lease's holder, and people, do to a task that was added.
  *
- * Each is a decision for gq_change_task: may it be done to this version of the
+ * Each is a decision for gq_call_change: may it be done to this version of the
  * row, and what changes then.
  *
  *-------------------------------------------------------------------------
@@ -17,8 +17,10 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "core/call.h"
 #include "core/change.h"
 #include "core/dependency.h"
+#include "core/ending.h"
 #include "core/finish.h"
 #include "core/guard.h"
 #include "core/line.h"
@@ -63,18 +65,6 @@ change_value(const GqTask *task, GqDecision *decision, int attr, const char *arg
 	gq_change(&decision->changes, attr, value);
 }
 
-/* Finished tasks whose type does not keep them are deleted instead. */
-static void
-remove_if_not_kept(const GqTask *task, GqStatus status, GqDecision *decision)
-{
-	GqSettings	settings;
-
-	if (!GqStatusIsTerminal(status))
-		return;
-	settings = settings_of(task);
-	decision->remove = status == GQ_DONE ? settings.retention == 0 : settings.retention_failed == 0;
-}
-
 /* ---- the holder ---- */
 
 static bool
@@ -88,7 +78,7 @@ decide_complete(const GqTask *task, GqDecision *decision, void *arg)
 	if (request->has_value)
 		change_value(task, decision, GQ_ATT_RESULT, "result", request->value);
 	GqDecisionCount(decision, GQ_TOTAL_COMPLETED);
-	remove_if_not_kept(task, GQ_DONE, decision);
+	gq_ending_remove_if_not_kept(task, GQ_DONE, decision);
 	return true;
 }
 
@@ -98,7 +88,7 @@ gq_complete(GqSearch *search, int64 id, int64 token, bool has_result, Datum resu
 	Request		request = {.now = GetCurrentTimestamp(),.token = token,
 	.has_value = has_result,.value = result};
 
-	return gq_change_task(search, id, true, decide_complete, &request) == GQ_CHANGED;
+	return gq_call_change(search, id, true, decide_complete, &request) == GQ_CHANGED;
 }
 
 static int64
@@ -119,7 +109,7 @@ fail(const GqTask *task, GqDecision *decision, Request *request)
 								   request->retry, retry_delay(task, request->span));
 	if (request->status == GQ_ATTEMPTS_LEFT)
 		GqDecisionCount(decision, GQ_TOTAL_EXHAUSTED);
-	remove_if_not_kept(task, request->status, decision);
+	gq_ending_remove_if_not_kept(task, request->status, decision);
 }
 
 static bool
@@ -140,7 +130,7 @@ gq_fail(GqSearch *search, int64 id, int64 token, const char *message, int64 retr
 	Request		request = {.now = GetCurrentTimestamp(),.token = token,
 	.message = message,.span = retry_in,.retry = retry};
 
-	if (gq_change_task(search, id, true, decide_fail, &request) != GQ_CHANGED)
+	if (gq_call_change(search, id, true, decide_fail, &request) != GQ_CHANGED)
 		return 0;
 	return request.status;
 }
@@ -162,7 +152,7 @@ gq_release(GqSearch *search, int64 id, int64 token, int64 delay)
 {
 	Request		request = {.now = GetCurrentTimestamp(),.token = token,.span = delay};
 
-	return gq_change_task(search, id, true, decide_release, &request) == GQ_CHANGED;
+	return gq_call_change(search, id, true, decide_release, &request) == GQ_CHANGED;
 }
 
 static bool
@@ -187,7 +177,7 @@ gq_heartbeat(GqSearch *search, int64 id, int64 token, int64 lease, bool has_prog
 	Request		request = {.now = GetCurrentTimestamp(),.token = token,.span = lease,
 	.has_value = has_progress,.value = progress};
 
-	GqOutcome	outcome = gq_change_task(search, id, false, decide_heartbeat, &request);
+	GqOutcome	outcome = gq_call_change(search, id, false, decide_heartbeat, &request);
 
 	if (outcome == GQ_BUSY)
 	{
@@ -197,7 +187,7 @@ gq_heartbeat(GqSearch *search, int64 id, int64 token, int64 lease, bool has_prog
 			return until;
 		if (search != NULL)
 			gq_search_renew(search);
-		outcome = gq_change_task(search, id, true, decide_heartbeat, &request);
+		outcome = gq_call_change(search, id, true, decide_heartbeat, &request);
 	}
 	if (outcome != GQ_CHANGED)
 		return 0;
@@ -212,12 +202,7 @@ decide_cancel(const GqTask *task, GqDecision *decision, void *arg)
 {
 	const Request *request = arg;
 
-	if (GqStatusIsTerminal(task->status))
-		return false;
-	gq_task_cancel(task, &decision->changes, request->now, request->message);
-	GqDecisionCount(decision, GQ_TOTAL_CANCELED);
-	remove_if_not_kept(task, GQ_CANCELED, decision);
-	return true;
+	return gq_ending_cancel(task, decision, request->now, request->message);
 }
 
 bool
@@ -225,25 +210,7 @@ gq_cancel(GqSearch *search, int64 id)
 {
 	Request		request = {.now = GetCurrentTimestamp()};
 
-	return gq_change_one_of(search, id, decide_cancel, &request) == GQ_CHANGED;
-}
-
-static bool
-decide_cancel_pending(const GqTask *task, GqDecision *decision, void *arg)
-{
-	return task->status == GQ_PENDING && decide_cancel(task, decision, arg);
-}
-
-bool
-gq_cancel_pending(int64 id, const char *reason)
-{
-	Request		request = {.now = GetCurrentTimestamp(),.message = reason};
-	GqSearch   *search = gq_search_begin(NULL);
-	GqOutcome	outcome = gq_change_task(search, id, true, decide_cancel_pending, &request);
-
-	gq_search_end(search);
-	CommandCounterIncrement();
-	return outcome == GQ_CHANGED;
+	return gq_call_change_one_of(search, id, decide_cancel, &request) == GQ_CHANGED;
 }
 
 /*
@@ -364,7 +331,7 @@ gq_retry(GqSearch *search, int64 id, TimestampTz run_at)
 	request.run_at = run_at != 0 ? run_at : request.now;
 	/* what this call revived a moment ago must be seen */
 	CommandCounterIncrement();
-	if (!key_is_free(id) || gq_change_task(search, id, true, decide_retry, &request) != GQ_CHANGED)
+	if (!key_is_free(id) || gq_call_change(search, id, true, decide_retry, &request) != GQ_CHANGED)
 		return false;
 	if (request.parents != NULL && request.parents->nlive > 0)
 		gq_dependencies_insert(request.parents->live, request.parents->nlive, &id, 1);
@@ -394,7 +361,7 @@ gq_reschedule(GqSearch *search, int64 id, TimestampTz run_at, bool has_priority,
 	Request		request = {.now = GetCurrentTimestamp(),.run_at = run_at,
 	.has_value = has_priority,.value = Int16GetDatum(priority)};
 
-	return gq_change_one_of(search, id, decide_reschedule, &request) == GQ_CHANGED;
+	return gq_call_change_one_of(search, id, decide_reschedule, &request) == GQ_CHANGED;
 }
 
 static bool
@@ -407,7 +374,7 @@ decide_purge(const GqTask *task, GqDecision *decision, void *arg)
 bool
 gq_purge(GqSearch *search, int64 id)
 {
-	return gq_change_task(search, id, true, decide_purge, NULL) == GQ_CHANGED;
+	return gq_call_change(search, id, true, decide_purge, NULL) == GQ_CHANGED;
 }
 
 /* ---- the healer ---- */
@@ -447,7 +414,7 @@ TimestampTz
 gq_heal_task(const char *type, int64 id, int64 ended_token, TimestampTz now, bool *healed)
 {
 	Request		request = {.now = now,.type = type,.token = ended_token,.span = -1,.retry = true,.until = DT_NOEND};
-	GqOutcome	outcome = gq_change_task(NULL, id, false, decide_heal, &request);
+	GqOutcome	outcome = gq_call_change(NULL, id, false, decide_heal, &request);
 
 	*healed = outcome == GQ_CHANGED;
 	return request.until;
@@ -470,5 +437,5 @@ gq_expire_task(GqSearch *search, int64 id, TimestampTz now)
 {
 	Request		request = {.now = now};
 
-	return gq_change_task(search, id, false, decide_expire, &request) == GQ_CHANGED;
+	return gq_call_change(search, id, false, decide_expire, &request) == GQ_CHANGED;
 }

@@ -31,9 +31,6 @@ extern TimestampTz gq_heartbeat(GqSearch *search, int64 id, int64 token, int64 l
 
 extern bool gq_cancel(GqSearch *search, int64 id);
 
-/* Cancel a pending task, whose locks are held; `reason` is its error. */
-extern bool gq_cancel_pending(int64 id, const char *reason);
-
 /*
  * To be called for all tasks that are about to be retried, before the first:
  * locks their external ids, so that none is taken meanwhile.  Those that have ended

@@ -28,6 +28,20 @@ gq_type_of(const char *name)
 	return last;
 }
 
+GqType *
+gq_type_of_task(const GqTask *task)
+{
+	char	   *name;
+	GqType	   *entry;
+
+	if (gq_shared == NULL)
+		return NULL;
+	name = gq_task_type(task);
+	entry = gq_type_of(name);
+	pfree(name);
+	return entry;
+}
+
 void
 gq_each_type(void (*fn) (GqType *entry, void *arg), void *arg)
 {

@@ -10,11 +10,13 @@
 
 #include "utils/snapshot.h"
 
+#include "core/task.h"
 #include "shared/leases.h"
 #include "shared/types.h"
 
 /* The entry of a type in shared memory; NULL: none, or no shared memory. */
 extern GqType *gq_type_of(const char *name);
+extern GqType *gq_type_of_task(const GqTask *task);
 
 /* Call fn for every type that has one. */
 extern void gq_each_type(void (*fn) (GqType *entry, void *arg), void *arg);

@@ -22,7 +22,6 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
@@ -32,82 +31,13 @@
 #include "core/installation.h"
 #include "core/limit.h"
 #include "core/locks.h"
-#include "core/notes.h"
+#include "core/rate_notes.h"
 #include "shared/shmem.h"
 #include "store/fetch_log.h"
 #include "store/task_ids.h"
 
 /* when a type whose lock is held, or that is being counted, is looked at again */
 #define LOOK_AGAIN (1 * USECS_PER_SEC)
-
-/* fetches that the transaction's end may take back */
-typedef struct RateNote
-{
-	GqType	   *entry;
-	int			level;
-	TimestampTz at;
-	int64		n;
-} RateNote;
-
-static RateNote *notes;			/* in TopTransactionContext */
-static int	nnotes;
-static int64 room;
-
-/* ---- fetches of this transaction ---- */
-
-static RateNote *
-note_of(GqType *entry, TimestampTz at)
-{
-	int			level = GetCurrentTransactionNestLevel();
-	RateNote   *note = nnotes > 0 ? &notes[nnotes - 1] : NULL;
-
-	if (note != NULL && note->entry == entry && note->level == level && note->at == at)
-		return note;
-	if (nnotes == room)
-		notes = gq_notes_grow(notes, &room, sizeof(RateNote));
-	note = &notes[nnotes++];
-	*note = (RateNote)
-	{
-		entry, level, at, 0
-	};
-	return note;
-}
-
-static void
-give_back_from(int level)
-{
-	for (int i = nnotes - 1; i >= 0 && notes[i].level >= level; i--)
-		if (notes[i].n > 0)
-			gq_rate_give_back(notes[i].entry, notes[i].at, notes[i].n);
-}
-
-void
-gq_limit_abort(void)
-{
-	give_back_from(0);
-}
-
-void
-gq_limit_commit_sub(int level)
-{
-	for (int i = nnotes - 1; i >= 0 && notes[i].level >= level; i--)
-		notes[i].level = level - 1;
-}
-
-void
-gq_limit_abort_sub(int level)
-{
-	give_back_from(level);
-	while (nnotes > 0 && notes[nnotes - 1].level >= level)
-		nnotes--;
-}
-
-void
-gq_limit_forget(void)
-{
-	notes = NULL;
-	nnotes = room = 0;
-}
 
 /* ---- what is known ---- */
 
@@ -287,7 +217,7 @@ take_place(GqLimit *limit)
 static bool
 take_fetch(GqLimit *limit)
 {
-	RateNote   *note;
+	GqRateNote *note;
 
 	if (limit->rate.limit == 0)
 		return true;
@@ -295,8 +225,8 @@ take_fetch(GqLimit *limit)
 		return limit->rate_left-- > 0;
 	if (limit->entry == NULL)
 		return false;
-	note = note_of(limit->entry, limit->now);	/* before it is needed: it may
-												 * fail */
+	note = gq_rate_note(limit->entry, limit->now);	/* before it is needed: it
+													 * may fail */
 	if (!gq_rate_take(limit->entry, &limit->rate, limit->now))
 		return false;
 	note->n++;
@@ -313,7 +243,7 @@ give_back(GqLimit *limit)
 		if (!limit->rate_locked)
 		{
 			gq_rate_give_back(limit->entry, limit->now, 1);
-			note_of(limit->entry, limit->now)->n--;
+			gq_rate_note(limit->entry, limit->now)->n--;
 		}
 	}
 	if (limit->entry != NULL)

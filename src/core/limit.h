@@ -62,10 +62,4 @@ typedef struct GqLimitState
 /* False: the type has no limit. */
 extern bool gq_limit_state(const char *type, GqLimitState *state);
 
-/* For core/xact.c. */
-extern void gq_limit_abort(void);
-extern void gq_limit_commit_sub(int level);
-extern void gq_limit_abort_sub(int level);
-extern void gq_limit_forget(void);
-
 #endif							/* GOQUE_CORE_LIMIT_H */

@@ -15,8 +15,8 @@
 #include "utils/timestamp.h"
 
 #include "core/change.h"
-#include "core/finish.h"
 #include "core/line.h"
+#include "core/pending.h"
 #include "core/replace.h"
 #include "core/under_locks.h"
 #include "core/unsettled.h"
@@ -103,8 +103,9 @@ decide_replace(const GqTask *old, GqDecision *decision, void *arg)
 static bool
 change(int64 id, bool wait, GqDecide decide, Replacement *replacement)
 {
+	const GqManner manner = {.wait = wait};
 	GqSearch   *search = gq_search_begin(NULL);
-	GqOutcome	outcome = gq_change_task(search, id, wait, decide, replacement);
+	GqOutcome	outcome = gq_change_by_id(search, id, manner, decide, replacement);
 
 	gq_search_end(search);
 	CommandCounterIncrement();
@@ -164,6 +165,6 @@ gq_replace_finish(const GqAddOptions *options, const GqNewTask *task)
 	if (task->has_ordering_key)
 		(void) change(task->id, true, decide_join, &replacement);
 	if (parents != NULL && parents->ended != 0)
-		(void) gq_cancel_pending(task->id, gq_parents_reason(parents->ended, parents->ended_as));
+		(void) gq_pending_cancel(task->id, gq_parents_reason(parents->ended, parents->ended_as));
 	gq_unsettled_task(task->id, 0, false);
 }

@@ -33,6 +33,7 @@
 
 #include "core/change.h"
 #include "core/counts.h"
+#include "core/installation.h"
 #include "core/maintain.h"
 #include "core/xact.h"
 #include "guc.h"
@@ -143,7 +144,7 @@ treat_task(Pass *pass, const GqTask *task)
 	else if (over)
 	{
 		if (pass->treatment == FORGET_OVER)
-			gq_count_moved(gq_change_entry(task), task->status, 0, 1);
+			gq_count_moved(gq_type_of_task(task), task->status, 0, 1);
 		census->over++;
 	}
 	else

@@ -33,7 +33,6 @@
 #include "core/interval.h"
 #include "core/settings.h"
 #include "core/xact.h"
-#include "shared/databases.h"
 #include "shared/shmem.h"
 #include "store/relations.h"
 
@@ -264,14 +263,6 @@ void
 gq_settings_changed(void)
 {
 	CacheInvalidateRelcacheByRelid(gq_relid(GQ_REL_SETTINGS));
-}
-
-void
-gq_settings_tell(void)
-{
-	if (gq_shared != NULL)
-		pg_atomic_fetch_add_u32(&gq_shared->settings_changes, 1);
-	gq_database_due(MyDatabaseId, GetCurrentTimestamp());
 }
 
 void

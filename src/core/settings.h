@@ -42,10 +42,6 @@ extern int64 gq_settings_default_retention(void);
 /* Tell every session, at this transaction's commit, to read the settings anew. */
 extern void gq_settings_changed(void);
 
-/* To those who look into shared memory, the keeper too: at commit, or before it is
- * left to others (PREPARE).  Never raises. */
-extern void gq_settings_tell(void);
-
 /* Change what is not null in `row`; clear everything but the pause (false: there
  * was nothing); pause or resume.  At commit, waiters look again. */
 extern void gq_settings_configure(const char *type, const GqSettingsRow *row);

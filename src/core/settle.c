@@ -25,16 +25,16 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
 #include "core/aftermath.h"
 #include "core/dependency.h"
-#include "core/finish.h"
 #include "core/line.h"
+#include "core/pending.h"
 #include "core/settle.h"
-#include "core/start.h"
 #include "core/unsettled.h"
 #include "store/dependencies.h"
 
@@ -61,7 +61,7 @@ settle_line(const GqKeyLock *line, int64 place)
 {
 	int64		id = gq_line_next(line, place);
 
-	return id != 0 && !gq_dependencies_any(id) && gq_start(id);
+	return id != 0 && !gq_dependencies_any(id) && gq_pending_start(id);
 }
 
 static int
@@ -114,7 +114,7 @@ settle_lines(const GqAftermath *aftermath, int64 first, bool wait)
 	for (int i = 0; i < ndoomed; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		(void) gq_cancel_pending(doomed[i].id, doomed[i].reason);
+		(void) gq_pending_cancel(doomed[i].id, doomed[i].reason);
 	}
 	qsort(which, n, sizeof(int64), compare_notes);
 	for (int64 i = 0; i < n; i++)
@@ -159,7 +159,7 @@ settle_from(int64 first, bool wait)
 												  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(scratch);
 
-	gq_start_begin();
+	gq_pending_begin();
 	while (gq_unsettled_any(first, wait))
 	{
 		CHECK_FOR_INTERRUPTS();
@@ -179,14 +179,31 @@ gq_settle_call(void)
 		settle_from(gq_unsettled_call(), false);
 }
 
-void
-gq_settle_rest(void)
+static void
+settle_rest(void)
 {
 	if (gq_unsettled_mark() == 0)
 		return;
 	PushActiveSnapshot(GetTransactionSnapshot());
 	settle_from(0, true);
 	PopActiveSnapshot();
+}
+
+/*
+ * The callback that was registered last is called first: so what is settled here is
+ * noted in time for what core/xact.c does before the commit.
+ */
+static void
+before_commit(XactEvent event, void *arg)
+{
+	if (event == XACT_EVENT_PRE_COMMIT || event == XACT_EVENT_PRE_PREPARE)
+		settle_rest();
+}
+
+void
+gq_settle_init(void)
+{
+	RegisterXactCallback(before_commit, NULL);
 }
 
 /* ---- what nobody noticed ---- */
@@ -230,12 +247,12 @@ gq_settle_stranded(const GqTask *task)
 {
 	GqKeyLock	lock;
 
-	gq_start_begin();
+	gq_pending_begin();
 	if (gq_dependencies_any(task->id))
 		return settle_lost_parents(task->id);
 	if (gq_line_of(task, &lock))
 		return gq_line_next(&lock, task->place) == task->id && gq_locks_try(&lock) &&
 			settle_line(&lock, task->place);
 	lock = gq_dependency_lock(task->id);
-	return gq_locks_try(&lock) && !gq_dependencies_any(task->id) && gq_start(task->id);
+	return gq_locks_try(&lock) && !gq_dependencies_any(task->id) && gq_pending_start(task->id);
 }

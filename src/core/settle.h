@@ -14,8 +14,9 @@
  * needs no waiting. */
 extern void gq_settle_call(void);
 
-/* Before the transaction commits or is prepared: settle the rest. */
-extern void gq_settle_rest(void);
+/* The rest is settled before the transaction commits or is prepared.  To be called
+ * after gq_xact_init. */
+extern void gq_settle_init(void);
 
 /* Is this pending task's turn, though nobody noticed?  Starts it if the locks are
  * free; returns whether it did. */

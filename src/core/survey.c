@@ -230,7 +230,7 @@ count_delay(HTAB *counted, GqType *entry, const GqTask *task)
 static void
 count_task(HTAB *tallies, HTAB *delays, const GqTask *task)
 {
-	GqType	   *entry = gq_change_entry(task);
+	GqType	   *entry = gq_type_of_task(task);
 
 	if (entry != NULL)
 	{

@@ -34,11 +34,9 @@
 #include "core/claim_commit.h"
 #include "core/counts.h"
 #include "core/delays.h"
-#include "core/limit.h"
 #include "core/locks.h"
 #include "core/notes.h"
-#include "core/settle.h"
-#include "core/settings.h"
+#include "core/rate_notes.h"
 #include "core/unsettled.h"
 #include "core/xact.h"
 #include "guc.h"
@@ -319,6 +317,16 @@ forget_entry(GqType *entry, void *arg)
 	SpinLockRelease(&entry->mutex);
 }
 
+/* To those who look into shared memory, the keeper too: at commit, or before it is
+ * left to others (PREPARE). */
+static void
+tell_of_settings(void)
+{
+	if (gq_shared != NULL)
+		pg_atomic_fetch_add_u32(&gq_shared->settings_changes, 1);
+	gq_database_due(MyDatabaseId, GetCurrentTimestamp());
+}
+
 /* The keeper is to look: soon for retention, at once where more has changed. */
 static void
 ask_keeper(void)
@@ -352,7 +360,7 @@ tell_committed(void)
 	wake_for(&ready_notes);
 	gq_await_tell();
 	if (wake_all)				/* the cache's invalidation comes too late */
-		gq_settings_tell();
+		tell_of_settings();
 	if (wake_all || forget_generations != 0)
 		gq_wake_all();
 	ask_keeper();
@@ -376,7 +384,7 @@ forget_notes(void)
 	gq_claim_commit_reset();
 	gq_await_forget();
 	gq_counts_forget();
-	gq_limit_forget();
+	gq_rate_notes_forget();
 	gq_delays_forget_notes();
 	gq_locks_forget();
 	gq_unsettled_forget();
@@ -408,11 +416,7 @@ transaction_ends(XactEvent event, void *arg)
 {
 	switch (event)
 	{
-		case XACT_EVENT_PRE_PREPARE:
-			gq_settle_rest();
-			break;
 		case XACT_EVENT_PRE_COMMIT:
-			gq_settle_rest();
 			gq_claim_commit_choose();
 			if (gq_counts_noted() || gq_delays_noted())
 				gq_window_enter();
@@ -425,7 +429,7 @@ transaction_ends(XactEvent event, void *arg)
 		case XACT_EVENT_ABORT:
 			gq_claim_commit_done(false);
 			gq_window_leave();
-			gq_limit_abort();
+			gq_rate_notes_abort();
 			gq_counts_abort();
 			remove_leases(true, 0);
 			give_back_taken();
@@ -433,7 +437,7 @@ transaction_ends(XactEvent event, void *arg)
 			break;
 		case XACT_EVENT_PREPARE:
 			if (wake_all)		/* the keeper then looks until it has ended */
-				gq_settings_tell();
+				tell_of_settings();
 			gq_counts_prepare();
 			note_prepared(&ready_notes);
 			note_prepared(&taken_notes);
@@ -454,7 +458,7 @@ subtransaction_commits(int level)
 	for (int i = lease_notes.n - 1; i >= 0 && leases[i].level >= level; i--)
 		leases[i].level = level - 1;
 	gq_counts_commit_sub(level);
-	gq_limit_commit_sub(level);
+	gq_rate_notes_commit_sub(level);
 	gq_delays_commit_sub(level);
 }
 
@@ -466,7 +470,7 @@ subtransaction_aborts(int level)
 	remove_leases(true, level);
 	while (lease_notes.n > 0 && leases[lease_notes.n - 1].level >= level)
 		lease_notes.n--;
-	gq_limit_abort_sub(level);
+	gq_rate_notes_abort_sub(level);
 	gq_counts_abort_sub(level);
 	gq_delays_abort_sub(level);
 	give_back_taken();
