@@ -59,10 +59,10 @@ sub check_restored
 	my $r = GoqueSession->new($node, $db);
 
 	is($r->query($TASKS), $tasks, "$db: every task");
-	$r->query(q{ALTER SYSTEM SET goque.heal_interval = '100 ms'});
-	$r->query(q{SELECT pg_reload_conf()});
 	is($r->query($REST), $rest, "$db: settings and sequences");
 	is($r->query($GoqueNode::WRONG_STATS), '', "$db: stats equal a count");
+	$r->query(q{ALTER SYSTEM SET goque.heal_interval = '100 ms'});
+	$r->query(q{SELECT pg_reload_conf()});
 	is($r->query(q{SELECT external_id FROM goque_fetch('a', 5)}), "x0\nx1\nx2", "$db: tasks are fetched, best first");
 	GoqueNode::wait_until($node, q{SELECT every(status = 'error') FROM goque.tasks WHERE type = 'over'}, 't', $db);
 	pass("$db: leases that were over are ended");
