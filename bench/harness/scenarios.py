@@ -45,9 +45,11 @@ def throughput(bench):
                 continue
             all_of_them = n == 8 and (sync == "off" or bench.form != "quick")
             names = everybody() if all_of_them else OWN if bench.form != "quick" else PAIR
-            bench.compare(f"single, {n} workers, sync {sync}", load, names, rounds=1 if all_of_them and bench.form == "quick" else None)
+            once = bench.form == "quick" and (all_of_them or n != 8)
+            bench.compare(f"single, {n} workers, sync {sync}", load, names, rounds=1 if once else None)
         load = Load(workers=4, batch=100, seconds=seconds + warmup, warmup=warmup, sync=sync, depth=10000, drain=bench.pick(3, 30, 60))
-        bench.compare(f"batches of 100, 4 workers, sync {sync}", load, everybody() if bench.form != "quick" else PAIR)
+        bench.compare(f"batches of 100, 4 workers, sync {sync}", load, everybody() if bench.form != "quick" else PAIR,
+                      rounds=1 if bench.form == "quick" and sync == "on" else None)
 
 
 def processes(bench):
@@ -57,13 +59,15 @@ def processes(bench):
 
 
 def latency(bench):
-    seconds = bench.seconds(3, 30, 115 * 60)
-    load = Load(workers=8, producers=4, rate=200, depth=0, seconds=seconds, drain=bench.pick(2, 10, 60), every=bench.pick(1, 1, 5))
-    bench.compare("200/s, 8 workers", load, everybody(), rounds=bench.pick(1, 2, 1))
+    seconds = bench.seconds(2, 30, 115 * 60)
+    load = Load(workers=8, producers=4, rate=200, depth=0, seconds=1 + seconds, drain=bench.pick(2, 10, 60), every=bench.pick(1, 1, 5))
+    names = [n for n in everybody() if bench.form != "quick" or n not in OWN or n in PAIR]
+    bench.compare("200/s, 8 workers", load, names, rounds=bench.pick(1, 2, 1))
     # rows of hundreds of sessions cost the same in a server that is not burdened, so only goque takes part
     sleepers = burdens.pgbench("CALL goque_wait(ARRAY['other' || :client_id], '1 min');\n", bench.pick(200, 1000, 1000), threads=2)
-    crowded = Load(workers=8, producers=4, rate=200, depth=0, seconds=seconds, server="max_connections = 1400\n",
-                   burdens=((0, FOREVER, sleepers),), warmup=2 if bench.form == "quick" else 5)
+    settle = bench.pick(2, 5, 5)
+    crowded = Load(workers=8, producers=4, rate=200, depth=0, seconds=settle + seconds, server="max_connections = 1400\n",
+                   burdens=((0, FOREVER, sleepers),), warmup=settle)
     bench.compare("the same, with sleepers on other types", crowded, ["goque"], rounds=1, only=True)
     bench.server.configure("")
 
@@ -77,10 +81,10 @@ HOLDERS = {
 
 
 def held(bench):
-    clean, hold, recover = bench.pick((3, 12, 3), (10, 60, 15), (20 * 60, 60 * 60, 10 * 60))
+    clean, hold, recover = bench.pick((2, 10, 2), (10, 60, 15), (20 * 60, 60 * 60, 10 * 60))
     if bench.options.seconds:
         hold = bench.options.seconds
-    tail = bench.pick(3, 10, 60)
+    tail = bench.pick(2, 10, 60)
     for rate in bench.pick([0], [0, 800], [0, 800, 1600]):
         for name in bench.pick(["REPEATABLE READ"], list(HOLDERS), list(HOLDERS)):
             if rate and name != "REPEATABLE READ" and bench.form != "long":
@@ -103,7 +107,7 @@ def scanners(bench):
 
 def night(bench):
     """All that makes a queue fall over, at once.  A hand-written one is watched for a sixth of the time: it has fallen by then."""
-    burdened = bench.seconds(12, 300, 3600)
+    burdened = bench.seconds(8, 300, 3600)
     for names, share in ((["goque_brief"], 1), (["hand_written_ranked"], 1 / 6)):
         clean, readers, after = burdened * share / 30 + 2, burdened * share, burdened * share / 5
         end = clean + readers + after
@@ -118,7 +122,7 @@ def night(bench):
 
 
 def soak(bench):
-    seconds = bench.seconds(10, 60, 900)
+    seconds = bench.seconds(7, 60, 900)
     query = bench.pick(3, 20, 120)
     load = Load(workers=8, producers=4, rate=bench.pick(600, 600, 800), work_ms=10, depth=0, seconds=seconds, drain=0, every=bench.pick(1, 2, 5),
                 burdens=((0, FOREVER, burdens.readers(3, query)), (0, FOREVER, burdens.bystanders(bench.pick(100000, 1000000, 1000000)))))
@@ -131,7 +135,7 @@ def overload(bench):
     if not capacity:
         return
     rate = round(1.5 * min(capacity.values()))
-    seconds = bench.seconds(6, 30, 7200)
+    seconds = bench.seconds(4, 30, 7200)
     load = Load(workers=8, producers=8, work_ms=5, rate=rate, depth=0, seconds=seconds, drain=seconds * 2 + 10, sync="off", every=bench.pick(1, 2, 5),
                 phases=(("overloaded", 1, seconds), ("draining", seconds, seconds + max(seconds / 4, 1))))
     bench.compare(f"1.5 times that: {rate}/s", load, PAIR, rounds=1)
@@ -140,11 +144,11 @@ def overload(bench):
 
 
 def backlog(bench):
-    large = int((bench.options.million or bench.pick(0.2, 1, 10)) * 1e6)
+    large = int((bench.options.million or bench.pick(0.1, 1, 10)) * 1e6)
     seconds = bench.seconds(3, 10, 180)
     for depth in bench.pick([10000, large], [10000, large], [10000, 1000000, large]):
         bench.compare(f"{depth:,} ready", Load(workers=8, depth=depth, seconds=seconds, drain=0, sync="off"), PAIR, rounds=bench.pick(1, 2, 3))
-    for count in [10000, large]:
+    for count in bench.pick([large], [10000, large], [10000, large]):
         bench.compare(f"{count:,} finished and kept", Load(workers=8, history=count, seconds=seconds, drain=0, sync="off"), KEEPERS, rounds=bench.pick(1, 2, 3),
                       baseline="hand_written_done")
     for rate in bench.pick([1000], [1000, 3000], [1000, 6000]):
@@ -185,11 +189,11 @@ def steady(bench):
 
 
 def chaos(bench):
-    seconds = bench.seconds(12, 60, 3600)
+    seconds = bench.seconds(8, 60, 3600)
     load = Load(workers=16, producers=4, rate=bench.pick(300, 600, 600), depth=0, seconds=seconds, drain=40, processes=4, separate_producer=True,
                 needs=("lease", "processes"), options={"lease": "5 s", "quiet": 7},
                 burdens=((0, seconds, burdens.idle_connections(bench.pick(100, 300, 300))), (1, seconds - 1, burdens.backend_killer(2)),
-                         (1, seconds - 1, burdens.worker_killer(bench.pick(4, 20, 20))), (0, FOREVER, burdens.heal),
+                         (1, seconds - 1, burdens.worker_killer(bench.pick(3, 20, 20))), (0, FOREVER, burdens.heal),
                          (seconds / 2, FOREVER, burdens.restart("immediate"))))
     bench.compare("workers and backends killed, a crash in the middle", load, RANKED, rounds=1, baseline="hand_written_ranked")
 
@@ -200,7 +204,7 @@ def failures(bench):
         load = Load(workers=8, producers=4, depth=2000, seconds=seconds, sync="off", needs=("fail",), options={"fail_percent": percent})
         bench.compare(f"{percent} % fail", load, RANKED, rounds=1, baseline="hand_written_ranked")
     load = Load(workers=8, producers=4, depth=2000, seconds=seconds, drain=60, sync="off", needs=("lease",),
-                options={"abandon_percent": 10, "lease": bench.pick("1 s", "2 s", "2 s"), "quiet": bench.pick(8, 15, 15)}, burdens=((0, FOREVER, burdens.heal),))
+                options={"abandon_percent": 10, "lease": bench.pick("1 s", "2 s", "2 s"), "quiet": bench.pick(4, 15, 15)}, burdens=((0, FOREVER, burdens.heal),))
     bench.compare("10 % of the leases expire", load, RANKED, rounds=1, baseline="hand_written_ranked")
 
 

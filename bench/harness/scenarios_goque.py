@@ -81,7 +81,7 @@ def missing(bench):
 def order(bench):
     """Draining a filled queue, so that plain, keyed and dependent tasks are the same work."""
     lacking = missing(bench)
-    count = int((bench.options.million or bench.pick(0.02, 0.1, 1)) * 1e6)
+    count = int((bench.options.million or bench.pick(0.01, 0.1, 1)) * 1e6)
     shapes = [("plain", None, PLAIN_FILL, {}, ""),
               ("1 key", "keys", KEYED_FILL, {"keys": 1}, ""),
               ("1,000 keys", "keys", KEYED_FILL, {"keys": 1000}, ""),
