@@ -49,7 +49,7 @@ def throughput(bench):
             bench.compare(f"single, {n} workers, sync {sync}", load, names, rounds=1 if once else None)
         load = Load(workers=4, batch=100, seconds=seconds + warmup, warmup=warmup, sync=sync, depth=10000, drain=bench.pick(3, 30, 60))
         bench.compare(f"batches of 100, 4 workers, sync {sync}", load, everybody() if bench.form != "quick" else PAIR,
-                      rounds=1 if bench.form == "quick" and sync == "on" else None)
+                      rounds=bench.pick(1, 3, 3))
 
 
 def processes(bench):
