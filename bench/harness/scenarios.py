@@ -65,7 +65,7 @@ def latency(bench):
     bench.compare("200/s, 8 workers", load, names, rounds=bench.pick(1, 2, 1))
     # rows of hundreds of sessions cost the same in a server that is not burdened, so only goque takes part
     sleepers = burdens.pgbench("CALL goque_wait(ARRAY['other' || :client_id], '1 min');\n", bench.pick(200, 1000, 1000), threads=2)
-    settle = bench.pick(2, 5, 5)
+    settle = bench.pick(2, 20, 20)       # a thousand sessions take their time to begin
     crowded = Load(workers=8, producers=4, rate=200, depth=0, seconds=settle + seconds, server="max_connections = 1400\n",
                    burdens=((0, FOREVER, sleepers),), warmup=settle)
     bench.compare("the same, with sleepers on other types", crowded, ["goque"], rounds=1, only=True)
