@@ -14,7 +14,7 @@
  * taken to a fetch, which passes it for good: so each such change of a ready
  * task must be noted, also one that leaves it ready.
  *
- * A pending task is changed under its locks alone (core/settle.c).
+ * A pending task is changed under its locks alone (core/under_locks.c).
  * Many tasks are therefore changed in two rounds: first those that are not
  * pending, then, with all the locks, those that are.
  *
@@ -25,8 +25,6 @@
 #include "access/xact.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
-#include "utils/memutils.h"
-#include "utils/resowner.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 

@@ -9,8 +9,8 @@
  * room, and knows when the first of the others ends.  By hand, all tables are read, and
  * shared memory for the leases whose session has ended.
  *
- * Either way the row is looked at again when it is changed,
- * and a row that somebody is changing is passed by.
+ * Either way the row is looked at again when it is changed, and a row that
+ * somebody is changing is passed by.
  *
  *-------------------------------------------------------------------------
  */
