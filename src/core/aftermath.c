@@ -97,18 +97,6 @@ gq_aftermath_add(GqAftermath *aftermath, int64 id, GqStatus gone_as, bool may_st
 
 /* ---- one task ---- */
 
-/* The task as it is now; false: it is gone. */
-static bool
-read_task(GqSearch *search, int64 id, GqTask *task)
-{
-	TupleTableSlot *slot;
-
-	if (gq_search_find(search, id, &slot) == NULL)
-		return false;
-	gq_task_read(task, slot);
-	return true;
-}
-
 /* It has ended: its children are to know, and it waits for nobody any more. */
 static void
 tell_children(GqAftermath *aftermath, int64 id, GqStatus status)
@@ -201,7 +189,7 @@ look_at(GqAftermath *aftermath, const Look *item)
 {
 	GqSearch   *search = gq_search_begin(NULL);
 	GqTask		task;
-	bool		found = read_task(search, item->id, &task);
+	bool		found = gq_task_find(search, item->id, &task);
 
 	if (item->parent != 0 && found)
 		hear_of_parent(aftermath, item, &task);

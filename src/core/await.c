@@ -72,16 +72,12 @@ static bool
 look(int64 id, GqEnd *end)
 {
 	GqSearch   *search = gq_search_begin(NULL);
-	TupleTableSlot *slot;
 	GqTask		task;
 	bool		ended = true;
 
 	memset(end, 0, sizeof(GqEnd));
-	if (gq_search_find(search, id, &slot) != NULL)
-	{
-		gq_task_read(&task, slot);
+	if (gq_task_find(search, id, &task))
 		ended = read_end(&task, end);
-	}
 	gq_search_end(search);
 	return ended;
 }

@@ -130,15 +130,13 @@ static bool
 survey_parent(int64 id, void *arg)
 {
 	Survey	   *survey = arg;
-	TupleTableSlot *slot;
 	GqTask		task;
 	bool		newly;
 
 	if (survey->n++ == PARENTS_SURVEYED)
 		return false;
-	if (gq_search_find(survey->search, id, &slot) == NULL)
+	if (!gq_task_find(survey->search, id, &task))
 		return true;
-	gq_task_read(&task, slot);
 	(void) announce(gq_type_of_task(&task), &newly);
 	return true;
 }

@@ -255,12 +255,10 @@ decide_retry(const GqTask *task, GqDecision *decision, void *arg)
 static bool
 read_key(GqSearch *search, int64 id, GqTask *task, GqUniqueKey *key)
 {
-	TupleTableSlot *slot;
 	char	   *external_id;
 
-	if (gq_search_find(search, id, &slot) == NULL)
+	if (!gq_task_find(search, id, task))
 		return false;
-	gq_task_read(task, slot);
 	external_id = gq_task_text(task, GQ_ATT_EXTERNAL_ID);
 	if (external_id == NULL || task->status == GQ_NEW)
 		return false;

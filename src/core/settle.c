@@ -221,16 +221,11 @@ settle_lost_parents(int64 id)
 
 	for (int64 i = 0; i < n; i++)
 	{
-		TupleTableSlot *slot;
 		GqTask		parent;
 
 		CHECK_FOR_INTERRUPTS();
-		if (gq_search_find(search, parents[i], &slot) != NULL)
-		{
-			gq_task_read(&parent, slot);
-			if (!GqStatusIsTerminal(parent.status))
-				continue;
-		}
+		if (gq_task_find(search, parents[i], &parent) && !GqStatusIsTerminal(parent.status))
+			continue;
 		gq_unsettled_task(parents[i], GQ_CANCELED, false);
 	}
 	gq_search_end(search);

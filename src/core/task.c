@@ -3,8 +3,8 @@
  * task.c
  *	  A task as a row holds it, and the moves that its status may make.
  *
- * The time is an argument, and no table is touched: what a move does to a row can
- * be read here alone.
+ * The time is an argument, and no table is touched but to find a task: what a move
+ * does to a row can be read here alone.
  *
  *-------------------------------------------------------------------------
  */
@@ -22,6 +22,17 @@ static int64
 read_int64(TupleTableSlot *slot, int attr)
 {
 	return slot->tts_isnull[attr - 1] ? 0 : DatumGetInt64(slot->tts_values[attr - 1]);
+}
+
+bool
+gq_task_find(GqSearch *search, int64 id, GqTask *task)
+{
+	TupleTableSlot *slot;
+
+	if (gq_search_find(search, id, &slot) == NULL)
+		return false;
+	gq_task_read(task, slot);
+	return true;
 }
 
 void

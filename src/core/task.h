@@ -46,6 +46,8 @@ typedef struct GqTask
 	TupleTableSlot *slot;		/* the rest of it */
 } GqTask;
 
+/* Find it, by the snapshot of the search, and read it.  False: there is none. */
+extern bool gq_task_find(GqSearch *search, int64 id, GqTask *task);
 extern void gq_task_read(GqTask *task, TupleTableSlot *slot);
 
 /* Palloc'd, NUL-terminated. */

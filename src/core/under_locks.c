@@ -59,14 +59,12 @@ gq_under_find(const int64 *ids, int64 n, GqUnder state, bool *which)
 
 	for (int64 i = 0; i < n; i++)
 	{
-		TupleTableSlot *slot;
 		GqTask		task;
 
 		CHECK_FOR_INTERRUPTS();
 		which[i] = false;
-		if (gq_search_find(search, ids[i], &slot) == NULL)
+		if (!gq_task_find(search, ids[i], &task))
 			continue;
-		gq_task_read(&task, slot);
 		which[i] = is_in(task.status, state);
 		count += which[i];
 	}
@@ -133,13 +131,11 @@ append_descendants(Locks *locks, GqSearch *search, HTAB *visited, int64 id)
 		append_lock(locks, gq_dependency_lock(id));
 		for (int64 i = 0; i < n; i++)
 		{
-			TupleTableSlot *slot;
 			GqTask		task;
 			int64	   *child = hash_search(visited, &children[i], HASH_ENTER, &found);
 
-			if (found || gq_search_find(search, *child, &slot) == NULL)
+			if (found || !gq_task_find(search, *child, &task))
 				continue;
-			gq_task_read(&task, slot);
 			append_copies(locks, &task);
 			todo = lappend(todo, child);
 		}
@@ -185,13 +181,11 @@ collect_locks(const int64 *ids, int64 n, GqUnder state, const bool *which, Locks
 	others = locks->n;
 	for (int64 i = 0; i < n; i++)
 	{
-		TupleTableSlot *slot;
 		GqTask		task;
 
 		CHECK_FOR_INTERRUPTS();
-		if (!which[i] || gq_search_find(search, ids[i], &slot) == NULL)
+		if (!which[i] || !gq_task_find(search, ids[i], &task))
 			continue;
-		gq_task_read(&task, slot);
 		append_copies(locks, &task);
 		if (state == GQ_UNDER_ENDED)
 			append_parents(locks, &task);

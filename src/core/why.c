@@ -288,14 +288,10 @@ keep_unfinished(int64 *ids, int64 n)
 
 	for (int64 i = 0; i < n; i++)
 	{
-		TupleTableSlot *slot;
 		GqTask		task;
 
 		CHECK_FOR_INTERRUPTS();
-		if (gq_search_find(search, ids[i], &slot) == NULL)
-			continue;
-		gq_task_read(&task, slot);
-		if (!GqStatusIsTerminal(task.status))
+		if (gq_task_find(search, ids[i], &task) && !GqStatusIsTerminal(task.status))
 			ids[kept++] = ids[i];
 	}
 	gq_search_end(search);
