@@ -11,7 +11,7 @@
  *	  pending ──(nothing is ahead of it any more)──▶ new
  *
  * The functions here say what a move changes in the row; they read no clock
- * and touch no table.
+ * and, but for finding a task, touch no table.
  *
  *-------------------------------------------------------------------------
  */
