@@ -125,22 +125,32 @@ refuse_unseen(const GqClaim *claim)
 		gq_err_serialization();
 }
 
+/* One look; returns whether the call is at its end. */
+static bool
+look_for_tasks(GqClaim *claim, bool woken, int64 deadline)
+{
+	gq_claim(claim, woken);
+	refuse_unseen(claim);
+	return claim->taken > 0 || gq_sleep_is_over(deadline);
+}
+
 static void
 fetch_waiting(GqClaim *claim, int64 wait)
 {
 	int64		deadline = gq_sleep_deadline(wait);
-	bool		slept = false;
+	bool		woken = false;
 
+	/* where there is work, nobody need sign up to be woken for it */
+	if (look_for_tasks(claim, false, deadline))
+		return;
 	gq_sleep_begin(claim->types, claim->ntypes);
 	for (;;)
 	{
 		gq_sleep_rearm();
-		gq_claim(claim, slept);
-		refuse_unseen(claim);
-		if (claim->taken > 0 || gq_sleep_is_over(deadline))
+		if (look_for_tasks(claim, woken, deadline))
 			break;
 		gq_sleep(deadline, claim->next_due);
-		slept = true;
+		woken = true;
 	}
 	gq_sleep_end();
 }

@@ -7,7 +7,12 @@
  * with the keys, some hundred entries, where a fetch wants one task.  So a walk
  * first reads up to a bound, some entries further, that an earlier walk has
  * seen, and only then as far as there is.  The bound is a hint: whatever it is,
- * the two scans together read everything.
+ * the scans together read everything.
+ *
+ * A scan ends early at a key that fails only where all columns before that one
+ * are fixed, and never by the second column of a row comparison.  Tasks that were
+ * added together have the same time, so up to there a scan is bounded by the time
+ * alone, and among them by the id.
  *
  *-------------------------------------------------------------------------
  */
@@ -23,7 +28,7 @@
 #include "core/ready_index.h"
 
 /* entries between a fetch and the bound that it leaves for the next ones */
-#define LOOK_AHEAD 32
+#define LOOK_AHEAD 16
 
 static void
 key_of_type(ScanKey key, Datum type)
@@ -39,37 +44,78 @@ key_of_priority(ScanKey key, StrategyNumber strategy, RegProcedure procedure, in
 						   Int16GetDatum((int16) priority));
 }
 
-/* (next_attempt_at, id) compared with `bound`; `row` has room for the two */
 static void
-key_of_position(ScanKey key, ScanKey row, StrategyNumber strategy, GqKey bound)
+key_of_time(ScanKey key, StrategyNumber strategy, RegProcedure procedure, TimestampTz at)
 {
-	ScanKeyEntryInitialize(&row[0], SK_ROW_MEMBER, 3, strategy, TIMESTAMPTZOID, InvalidOid,
-						   F_TIMESTAMPTZ_CMP, TimestampTzGetDatum(bound.at));
-	ScanKeyEntryInitialize(&row[1], SK_ROW_MEMBER | SK_ROW_END, 4, strategy, INT8OID, InvalidOid,
-						   F_BTINT8CMP, Int64GetDatum(bound.id));
+	ScanKeyEntryInitialize(key, 0, 3, strategy, TIMESTAMPTZOID, InvalidOid, procedure,
+						   TimestampTzGetDatum(at));
+}
+
+static void
+key_of_id(ScanKey key, StrategyNumber strategy, RegProcedure procedure, int64 id)
+{
+	ScanKeyEntryInitialize(key, 0, 4, strategy, INT8OID, InvalidOid, procedure, Int64GetDatum(id));
+}
+
+/* (next_attempt_at, id) >= `from`; `row` has room for the two */
+static void
+key_of_position(ScanKey key, ScanKey row, GqKey from)
+{
+	ScanKeyEntryInitialize(&row[0], SK_ROW_MEMBER, 3, BTGreaterEqualStrategyNumber, TIMESTAMPTZOID,
+						   InvalidOid, F_TIMESTAMPTZ_CMP, TimestampTzGetDatum(from.at));
+	ScanKeyEntryInitialize(&row[1], SK_ROW_MEMBER | SK_ROW_END, 4, BTGreaterEqualStrategyNumber,
+						   INT8OID, InvalidOid, F_BTINT8CMP, Int64GetDatum(from.id));
 	MemSet(key, 0, sizeof(ScanKeyData));
 	key->sk_flags = SK_ROW_HEADER;
 	key->sk_attno = 3;
-	key->sk_strategy = strategy;
+	key->sk_strategy = BTGreaterEqualStrategyNumber;
 	key->sk_argument = PointerGetDatum(row);
+}
+
+/* Among tasks of one time: up to the bound, itself too. */
+static int
+keys_of_ids(ScanKey keys, GqKey from, int64 last)
+{
+	key_of_time(&keys[0], BTEqualStrategyNumber, F_TIMESTAMPTZ_EQ, from.at);
+	key_of_id(&keys[1], BTGreaterEqualStrategyNumber, F_INT8GE, from.id);
+	key_of_id(&keys[2], BTLessEqualStrategyNumber, F_INT8LE, last);
+	return 3;
+}
+
+/* Up to a time. */
+static int
+keys_of_times(GqReadyWalk *walk, ScanKey keys, GqKey from, TimestampTz end)
+{
+	int			n = 0;
+
+	if (from.at != DT_NOBEGIN)
+		key_of_position(&keys[n++], walk->row, from);
+	key_of_time(&keys[n++], BTLessStrategyNumber, F_TIMESTAMPTZ_LT, end);
+	return n;
 }
 
 static void
 begin_scan(GqReadyWalk *walk, GqKey from)
 {
-	ScanKeyData keys[4];
+	ScanKeyData keys[5];
 	int			n = 2;
 
 	key_of_type(&keys[0], walk->type);
 	key_of_priority(&keys[1], BTEqualStrategyNumber, F_INT2EQ, walk->priority);
-	if (from.at != DT_NOBEGIN)
-		key_of_position(&keys[n++], walk->from, BTGreaterEqualStrategyNumber, from);
-	if (walk->bounded)
-		key_of_position(&keys[n++], walk->to, BTLessEqualStrategyNumber, walk->bound);
-	else						/* before the pending tasks, at infinity, and
+	walk->beyond.at = walk->bound.at;
+	if (!walk->bounded)			/* before the pending tasks, at infinity, and
 								 * what they left */
-		ScanKeyEntryInitialize(&keys[n++], 0, 3, BTLessStrategyNumber, TIMESTAMPTZOID, InvalidOid,
-							   F_TIMESTAMPTZ_LT, TimestampTzGetDatum(DT_NOEND));
+		n += keys_of_times(walk, &keys[n], from, DT_NOEND);
+	else if (from.at < walk->bound.at)
+	{
+		n += keys_of_times(walk, &keys[n], from, walk->bound.at);
+		walk->beyond.id = PG_INT64_MIN;
+	}
+	else
+	{
+		n += keys_of_ids(&keys[n], from, walk->bound.id);
+		walk->beyond.id = walk->bound.id + 1;
+	}
 	walk->scan = gq_index_beginscan(walk->generation->table,
 									gq_generation_index(walk->generation, GQ_PART_READY),
 									walk->snapshot, n);
@@ -89,15 +135,13 @@ gq_walk_begin(GqReadyWalk *walk, int priority, GqKey from, GqKey bound)
 bool
 gq_walk_next(GqReadyWalk *walk, TupleTableSlot *slot)
 {
-	GqKey		beyond = {walk->bound.at, walk->bound.id + 1};
-
 	if (index_getnext_slot(walk->scan, ForwardScanDirection, slot))
 		return true;
 	if (!walk->bounded)
 		return false;
 	index_endscan(walk->scan);
 	walk->bounded = false;
-	begin_scan(walk, beyond);
+	begin_scan(walk, walk->beyond);
 	return index_getnext_slot(walk->scan, ForwardScanDirection, slot);
 }
 

@@ -30,9 +30,9 @@ typedef struct GqReadyWalk
 	IndexScanDesc scan;			/* NULL: it is over */
 	int			priority;
 	GqKey		bound;
-	bool		bounded;		/* this scan ends there */
-	ScanKeyData from[2];		/* keys of the scan point here */
-	ScanKeyData to[2];
+	bool		bounded;		/* this scan ends there, or before */
+	GqKey		beyond;			/* ... and what it left begins here */
+	ScanKeyData row[2];			/* a key of the scan points here */
 } GqReadyWalk;
 
 /* From a key on; `bound`: that far at first, if it is beyond. */

@@ -194,8 +194,7 @@ gq_search_end(GqSearch *search)
 
 /* ---- index entries ---- */
 
-/* Open what ExecOpenIndices would: our indexes by name, and whatever others
- * the table has. */
+/* Open what ExecOpenIndices would; our own only when they get an entry. */
 static void
 open_indexes(GqGeneration *generation)
 {
@@ -215,9 +214,7 @@ open_indexes(GqGeneration *generation)
 		for (part = GQ_PART_PKEY; part < GQ_GENERATION_PARTS; part++)
 			if (oid == gq_relid_generation(generation->number, part))
 				break;
-		if (part < GQ_GENERATION_PARTS)
-			(void) gq_generation_index(generation, part);
-		else
+		if (part == GQ_GENERATION_PARTS)
 			generation->others = lappend(generation->others,
 										 index_open(oid, RowExclusiveLock));
 	}

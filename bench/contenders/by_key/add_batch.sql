@@ -1,0 +1,1 @@
+INSERT INTO queue (payload) SELECT unnest(:payloads::jsonb[]);

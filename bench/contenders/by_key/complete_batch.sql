@@ -1,0 +1,1 @@
+DELETE FROM queue WHERE id = ANY (:ids::bigint[]) RETURNING id;

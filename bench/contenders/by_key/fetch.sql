@@ -1,0 +1,1 @@
+UPDATE queue SET status = 'processing' WHERE id = (SELECT nextval('queue_next')) RETURNING id, payload;
