@@ -63,12 +63,14 @@ def latency(bench):
     load = Load(workers=8, producers=4, rate=200, depth=0, seconds=1 + seconds, drain=bench.pick(2, 10, 60), every=bench.pick(1, 1, 5))
     names = [n for n in everybody() if bench.form != "quick" or n not in OWN or n in PAIR]
     bench.compare("200/s, 8 workers", load, names, rounds=bench.pick(1, 2, 1))
-    # rows of hundreds of sessions cost the same in a server that is not burdened, so only goque takes part
-    sleepers = burdens.pgbench("CALL goque_wait(ARRAY['other' || :client_id], '1 min');\n", bench.pick(200, 1000, 1000), threads=2)
-    settle = bench.pick(2, 20, 20)       # a thousand sessions take their time to begin
-    crowded = Load(workers=8, producers=4, rate=200, depth=0, seconds=settle + seconds, server="max_connections = 1400\n",
-                   burdens=((0, FOREVER, sleepers),), warmup=settle)
-    bench.compare("the same, with sleepers on other types", crowded, ["goque"], rounds=1, only=True)
+    # what hundreds of sessions cost by being there is no queue's doing, so they are there as sleepers and, for comparison, idle
+    count, settle = bench.pick((200, 2), (1000, 20), (1000, 20))        # a thousand sessions take their time to begin
+    sleepers = burdens.pgbench("CALL goque_wait(ARRAY['other' || :client_id], '1 min');\n", count, threads=2)
+    for title, burden in (("with as many idle sessions", burdens.idle_connections(count)), ("with sleepers on other types", sleepers)):
+        crowded = Load(workers=8, producers=4, rate=200, depth=0, seconds=settle + seconds, server="max_connections = 1400\n",
+                       burdens=((0, FOREVER, burden),), warmup=settle)
+        if bench.form != "quick" or burden is sleepers:
+            bench.compare(f"the same, {title}", crowded, ["goque"], rounds=bench.pick(1, 2, 1), only=True)
     bench.server.configure("")
 
 

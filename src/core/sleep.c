@@ -5,7 +5,8 @@
  *
  * With shared memory, a sleeper is woken by the commit that makes a task ready
  * and by the clock when one falls due; as a safety net (a prepared transaction
- * wakes nobody when it is committed) it looks again every half minute.
+ * wakes nobody when it is committed) it looks again after a quarter to half a
+ * minute: at random, for sleepers that began together would look together.
  * Without, it looks once a second.
  *
  * The end of the client's connection wakes it too: its statement would go on
@@ -15,6 +16,7 @@
  */
 #include "postgres.h"
 
+#include "common/pg_prng.h"
 #include "miscadmin.h"
 #include "storage/latch.h"
 #include "utils/inval.h"
@@ -131,14 +133,23 @@ wait_for_event(long timeout)
 	return events;
 }
 
+/* How long it sleeps at most, if nothing wakes it. */
+static int64
+longest_sleep(void)
+{
+	if (gq_shared == NULL)
+		return POLL_INTERVAL;
+	return SAFETY_INTERVAL / 2 +
+		(int64) (pg_prng_double(&pg_global_prng_state) * (SAFETY_INTERVAL / 2));
+}
+
 void
 gq_sleep(int64 deadline, TimestampTz next_due)
 {
-	int64		longest = gq_shared != NULL ? SAFETY_INTERVAL : POLL_INTERVAL;
 	int64		left = deadline - gq_monotonic_now();
 	TimestampTz due_at = gq_shared != NULL ? gq_wait_timer(next_due) : next_due;
 	TimestampTz now = GetCurrentTimestamp();
-	TimestampTz until = Min(now + Min(longest, left), due_at);
+	TimestampTz until = Min(now + Min(longest_sleep(), left), due_at);
 	int			occurred;
 
 	occurred = wait_for_event(TimestampDifferenceMilliseconds(now, until));
