@@ -26,7 +26,8 @@ class Scenario:
     one_picture: bool = False   # its points are the same for contenders that run for different times
 
 
-ELSEWHERE = ["hand_written_ranked", "goque_brief"]  # for scenarios of their own
+BOUND = ["by_key"]          # what any queue of three statements has to be held against
+ELSEWHERE = ["hand_written_ranked", "goque_brief"] + BOUND  # for scenarios of their own
 
 
 def everybody():
@@ -44,11 +45,11 @@ def throughput(bench):
             if bench.form == "quick" and sync == "on" and n != 8 and not bench.options.workers:
                 continue
             all_of_them = n == 8 and (sync == "off" or bench.form != "quick")
-            names = everybody() if all_of_them else OWN if bench.form != "quick" else PAIR
+            names = (everybody() if all_of_them else OWN if bench.form != "quick" else PAIR) + BOUND
             once = bench.form == "quick" and (all_of_them or n != 8)
             bench.compare(f"single, {n} workers, sync {sync}", load, names, rounds=1 if once else None)
         load = Load(workers=4, batch=100, seconds=seconds + warmup, warmup=warmup, sync=sync, depth=10000, drain=bench.pick(3, 30, 60))
-        bench.compare(f"batches of 100, 4 workers, sync {sync}", load, everybody() if bench.form != "quick" else PAIR,
+        bench.compare(f"batches of 100, 4 workers, sync {sync}", load, (everybody() if bench.form != "quick" else PAIR) + BOUND,
                       rounds=bench.pick(1, 3, 3))
 
 
@@ -224,7 +225,8 @@ def ranks(bench):
 SCENARIOS = [
     Scenario(1, "throughput", "Single tasks and batches, by workers",
              "Each worker adds, fetches and completes a task in three transactions, or 100 at a time; the queue is 4,000 tasks deep (batches: 10,000). "
-             "Libraries add from as many producers as they have workers, at most 8, and work with their own client.", everybody(), throughput),
+             "Libraries add from as many producers as they have workers, at most 8, and work with their own client. by_key is no queue: it shows how far three statements a task go "
+             "if nothing has to be found, ordered or kept.", everybody() + BOUND, throughput),
     Scenario(2, "processes", "64 workers in one process or several", "", PAIR, processes),
     Scenario(3, "latency", "From add to start",
              "Tasks are added at 200/s by the clock; a task's time runs from the moment at which it was due to be added to its return to the worker.",
