@@ -17,7 +17,7 @@
 extern int64 gq_sleep_deadline(int64 wait);
 extern bool gq_sleep_is_over(int64 deadline);
 
-/* Sign up before the first look; sign off (an error does it too). */
+/* Sign up before the look that a sleep may follow; sign off (an error does it too). */
 extern void gq_sleep_begin(char **types, int ntypes);
 extern void gq_sleep_end(void);
 

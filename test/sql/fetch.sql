@@ -98,6 +98,31 @@ SELECT count(*) FROM goque_fetch('fetch.wait', wait => '0');
 SELECT goque_add('fetch.wait', '1') > 0 AS added;
 SELECT payload FROM goque_fetch('fetch.wait', wait => '1 min');
 
+-- always the best: among many tasks of one time (a fetch reads only some entries at first), and when better ones come in between
+CREATE PROCEDURE pg_temp.take_in_order(INOUT taken int, INOUT out_of_order int) LANGUAGE plpgsql AS $$
+DECLARE
+	best bigint;
+	task record;
+BEGIN
+	LOOP
+		SELECT id INTO best FROM goque.tasks WHERE type = 'fetch.best' AND status = 'new' ORDER BY priority, next_attempt_at, id LIMIT 1;
+		SELECT id, token INTO task FROM goque_fetch('fetch.best');
+		EXIT WHEN task.id IS NULL AND best IS NULL;
+		taken := taken + 1;
+		out_of_order := out_of_order + (task.id IS DISTINCT FROM best)::int;
+		PERFORM goque_complete(task.id, task.token);
+		IF taken % 25 = 0 AND taken <= 1000 THEN
+			PERFORM goque_add_many('fetch.best', array_fill('1'::jsonb, ARRAY[1 + taken % 20]), priority => taken % 3,
+				run_at => now() - taken * interval '7 s');
+		END IF;
+		COMMIT;
+	END LOOP;
+END $$;
+SELECT count(*) FROM generate_series(0, 29) g, LATERAL goque_add_many('fetch.best', array_fill('1'::jsonb, ARRAY[1 + g * g % 61]),
+	priority => g % 2, run_at => now() - g % 10 * interval '10 min') AS id;
+CALL pg_temp.take_in_order(0, 0);
+SELECT status, count(*) FROM goque.tasks WHERE type = 'fetch.best' GROUP BY status;
+
 -- ---- several types ----
 
 -- the best of them, whichever type
