@@ -11,8 +11,9 @@
  *
  * A scan ends early at a key that fails only where all columns before that one
  * are fixed, and never by the second column of a row comparison.  Tasks that were
- * added together have the same time, so up to there a scan is bounded by the time
- * alone, and among them by the id.
+ * added together have the same time, and by such a comparison all of them would be
+ * read.  So before the time of the bound a scan ends at that time, and among the
+ * tasks of that time at the bound's id.
  *
  *-------------------------------------------------------------------------
  */
@@ -82,7 +83,7 @@ keys_of_ids(ScanKey keys, GqKey from, int64 last)
 	return 3;
 }
 
-/* Up to a time. */
+/* Up to a time, without it. */
 static int
 keys_of_times(GqReadyWalk *walk, ScanKey keys, GqKey from, TimestampTz end)
 {
